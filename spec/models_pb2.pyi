@@ -1,0 +1,130 @@
+from spec import options_pb2 as _options_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Activation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RELU: _ClassVar[Activation]
+    SILU: _ClassVar[Activation]
+    GELU_TANH: _ClassVar[Activation]
+    TANH: _ClassVar[Activation]
+RELU: Activation
+SILU: Activation
+GELU_TANH: Activation
+TANH: Activation
+
+class Model(_message.Message):
+    __slots__ = ("resnet", "vit", "transformer_lm")
+    RESNET_FIELD_NUMBER: _ClassVar[int]
+    VIT_FIELD_NUMBER: _ClassVar[int]
+    TRANSFORMER_LM_FIELD_NUMBER: _ClassVar[int]
+    resnet: ResNet
+    vit: ViT
+    transformer_lm: TransformerLM
+    def __init__(self, resnet: _Optional[_Union[ResNet, _Mapping]] = ..., vit: _Optional[_Union[ViT, _Mapping]] = ..., transformer_lm: _Optional[_Union[TransformerLM, _Mapping]] = ...) -> None: ...
+
+class ResNet(_message.Message):
+    __slots__ = ("block", "stem", "blocks_per_stage", "width", "activation", "padding", "last_norm_scale", "num_classes", "num_channels", "image_size", "norm_decay", "norm_epsilon")
+    class Block(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        BASIC: _ClassVar[ResNet.Block]
+        BOTTLENECK: _ClassVar[ResNet.Block]
+    BASIC: ResNet.Block
+    BOTTLENECK: ResNet.Block
+    class Stem(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        SMALL: _ClassVar[ResNet.Stem]
+        IMAGENET: _ClassVar[ResNet.Stem]
+    SMALL: ResNet.Stem
+    IMAGENET: ResNet.Stem
+    class Padding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        SAME: _ClassVar[ResNet.Padding]
+        SYMMETRIC: _ClassVar[ResNet.Padding]
+    SAME: ResNet.Padding
+    SYMMETRIC: ResNet.Padding
+    BLOCK_FIELD_NUMBER: _ClassVar[int]
+    STEM_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_PER_STAGE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    PADDING_FIELD_NUMBER: _ClassVar[int]
+    LAST_NORM_SCALE_FIELD_NUMBER: _ClassVar[int]
+    NUM_CLASSES_FIELD_NUMBER: _ClassVar[int]
+    NUM_CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    NORM_DECAY_FIELD_NUMBER: _ClassVar[int]
+    NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    block: ResNet.Block
+    stem: ResNet.Stem
+    blocks_per_stage: _containers.RepeatedScalarFieldContainer[int]
+    width: int
+    activation: Activation
+    padding: ResNet.Padding
+    last_norm_scale: float
+    num_classes: int
+    num_channels: int
+    image_size: int
+    norm_decay: float
+    norm_epsilon: float
+    def __init__(self, block: _Optional[_Union[ResNet.Block, str]] = ..., stem: _Optional[_Union[ResNet.Stem, str]] = ..., blocks_per_stage: _Optional[_Iterable[int]] = ..., width: _Optional[int] = ..., activation: _Optional[_Union[Activation, str]] = ..., padding: _Optional[_Union[ResNet.Padding, str]] = ..., last_norm_scale: _Optional[float] = ..., num_classes: _Optional[int] = ..., num_channels: _Optional[int] = ..., image_size: _Optional[int] = ..., norm_decay: _Optional[float] = ..., norm_epsilon: _Optional[float] = ...) -> None: ...
+
+class ViT(_message.Message):
+    __slots__ = ("image_size", "num_channels", "patch_size", "width", "depth", "num_heads", "mlp_width", "num_classes", "gated", "post_norm", "pool", "norm_epsilon")
+    class Pool(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        MEAN: _ClassVar[ViT.Pool]
+        MULTIHEAD_ATTENTION: _ClassVar[ViT.Pool]
+    MEAN: ViT.Pool
+    MULTIHEAD_ATTENTION: ViT.Pool
+    IMAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    NUM_CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    PATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    NUM_HEADS_FIELD_NUMBER: _ClassVar[int]
+    MLP_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    NUM_CLASSES_FIELD_NUMBER: _ClassVar[int]
+    GATED_FIELD_NUMBER: _ClassVar[int]
+    POST_NORM_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    image_size: int
+    num_channels: int
+    patch_size: int
+    width: int
+    depth: int
+    num_heads: int
+    mlp_width: int
+    num_classes: int
+    gated: bool
+    post_norm: bool
+    pool: ViT.Pool
+    norm_epsilon: float
+    def __init__(self, image_size: _Optional[int] = ..., num_channels: _Optional[int] = ..., patch_size: _Optional[int] = ..., width: _Optional[int] = ..., depth: _Optional[int] = ..., num_heads: _Optional[int] = ..., mlp_width: _Optional[int] = ..., num_classes: _Optional[int] = ..., gated: _Optional[bool] = ..., post_norm: _Optional[bool] = ..., pool: _Optional[_Union[ViT.Pool, str]] = ..., norm_epsilon: _Optional[float] = ...) -> None: ...
+
+class TransformerLM(_message.Message):
+    __slots__ = ("vocabulary_size", "sequence_length", "width", "depth", "num_heads", "mlp_width", "rope_theta", "norm_epsilon")
+    VOCABULARY_SIZE_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    NUM_HEADS_FIELD_NUMBER: _ClassVar[int]
+    MLP_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    ROPE_THETA_FIELD_NUMBER: _ClassVar[int]
+    NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    vocabulary_size: int
+    sequence_length: int
+    width: int
+    depth: int
+    num_heads: int
+    mlp_width: int
+    rope_theta: float
+    norm_epsilon: float
+    def __init__(self, vocabulary_size: _Optional[int] = ..., sequence_length: _Optional[int] = ..., width: _Optional[int] = ..., depth: _Optional[int] = ..., num_heads: _Optional[int] = ..., mlp_width: _Optional[int] = ..., rope_theta: _Optional[float] = ..., norm_epsilon: _Optional[float] = ...) -> None: ...

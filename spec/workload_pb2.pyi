@@ -1,0 +1,183 @@
+from spec import models_pb2 as _models_pb2
+from spec import options_pb2 as _options_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class LossType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SOFTMAX_CROSS_ENTROPY: _ClassVar[LossType]
+    SIGMOID_CROSS_ENTROPY: _ClassVar[LossType]
+    MEAN_SQUARED_ERROR: _ClassVar[LossType]
+    CTC_LOSS: _ClassVar[LossType]
+    MEAN_ABSOLUTE_ERROR: _ClassVar[LossType]
+
+class MetricFamily(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    METRIC_FAMILY_UNSPECIFIED: _ClassVar[MetricFamily]
+    CLASSIFICATION: _ClassVar[MetricFamily]
+    LANGUAGE_MODEL: _ClassVar[MetricFamily]
+    CLICK: _ClassVar[MetricFamily]
+    RECONSTRUCTION: _ClassVar[MetricFamily]
+    SPEECH: _ClassVar[MetricFamily]
+    MULTI_LABEL: _ClassVar[MetricFamily]
+    TRANSLATION: _ClassVar[MetricFamily]
+
+class Metric(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    METRIC_UNSPECIFIED: _ClassVar[Metric]
+    ACCURACY: _ClassVar[Metric]
+    LOSS: _ClassVar[Metric]
+    PPL: _ClassVar[Metric]
+    SSIM: _ClassVar[Metric]
+    WER: _ClassVar[Metric]
+    CTC_LOSS_METRIC: _ClassVar[Metric]
+    MEAN_AVERAGE_PRECISION: _ClassVar[Metric]
+    BLEU: _ClassVar[Metric]
+SOFTMAX_CROSS_ENTROPY: LossType
+SIGMOID_CROSS_ENTROPY: LossType
+MEAN_SQUARED_ERROR: LossType
+CTC_LOSS: LossType
+MEAN_ABSOLUTE_ERROR: LossType
+METRIC_FAMILY_UNSPECIFIED: MetricFamily
+CLASSIFICATION: MetricFamily
+LANGUAGE_MODEL: MetricFamily
+CLICK: MetricFamily
+RECONSTRUCTION: MetricFamily
+SPEECH: MetricFamily
+MULTI_LABEL: MetricFamily
+TRANSLATION: MetricFamily
+METRIC_UNSPECIFIED: Metric
+ACCURACY: Metric
+LOSS: Metric
+PPL: Metric
+SSIM: Metric
+WER: Metric
+CTC_LOSS_METRIC: Metric
+MEAN_AVERAGE_PRECISION: Metric
+BLEU: Metric
+
+class Workload(_message.Message):
+    __slots__ = ("name", "base", "title", "model", "dataset", "loss", "metrics", "target_metric", "splits", "eval_batch_size", "dropout_rate", "precision", "rules", "parameter_digest", "torch_compile")
+    class RulesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Rules
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Rules, _Mapping]] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BASE_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    TARGET_METRIC_FIELD_NUMBER: _ClassVar[int]
+    SPLITS_FIELD_NUMBER: _ClassVar[int]
+    EVAL_BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    DROPOUT_RATE_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    PARAMETER_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    TORCH_COMPILE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    base: str
+    title: str
+    model: _models_pb2.Model
+    dataset: Dataset
+    loss: LossType
+    metrics: MetricFamily
+    target_metric: Metric
+    splits: Splits
+    eval_batch_size: int
+    dropout_rate: float
+    precision: Precision
+    rules: _containers.MessageMap[str, Rules]
+    parameter_digest: str
+    torch_compile: bool
+    def __init__(self, name: _Optional[str] = ..., base: _Optional[str] = ..., title: _Optional[str] = ..., model: _Optional[_Union[_models_pb2.Model, _Mapping]] = ..., dataset: _Optional[_Union[Dataset, _Mapping]] = ..., loss: _Optional[_Union[LossType, str]] = ..., metrics: _Optional[_Union[MetricFamily, str]] = ..., target_metric: _Optional[_Union[Metric, str]] = ..., splits: _Optional[_Union[Splits, _Mapping]] = ..., eval_batch_size: _Optional[int] = ..., dropout_rate: _Optional[float] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ..., rules: _Optional[_Mapping[str, Rules]] = ..., parameter_digest: _Optional[str] = ..., torch_compile: _Optional[bool] = ...) -> None: ...
+
+class Splits(_message.Message):
+    __slots__ = ("train", "eval_train", "validation", "test")
+    TRAIN_FIELD_NUMBER: _ClassVar[int]
+    EVAL_TRAIN_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_FIELD_NUMBER: _ClassVar[int]
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    train: int
+    eval_train: int
+    validation: int
+    test: int
+    def __init__(self, train: _Optional[int] = ..., eval_train: _Optional[int] = ..., validation: _Optional[int] = ..., test: _Optional[int] = ...) -> None: ...
+
+class Rules(_message.Message):
+    __slots__ = ("validation_target", "test_target", "max_runtime_sec", "eval_period_sec", "step_hint", "provisional", "source")
+    VALIDATION_TARGET_FIELD_NUMBER: _ClassVar[int]
+    TEST_TARGET_FIELD_NUMBER: _ClassVar[int]
+    MAX_RUNTIME_SEC_FIELD_NUMBER: _ClassVar[int]
+    EVAL_PERIOD_SEC_FIELD_NUMBER: _ClassVar[int]
+    STEP_HINT_FIELD_NUMBER: _ClassVar[int]
+    PROVISIONAL_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    validation_target: float
+    test_target: float
+    max_runtime_sec: float
+    eval_period_sec: float
+    step_hint: int
+    provisional: bool
+    source: str
+    def __init__(self, validation_target: _Optional[float] = ..., test_target: _Optional[float] = ..., max_runtime_sec: _Optional[float] = ..., eval_period_sec: _Optional[float] = ..., step_hint: _Optional[int] = ..., provisional: _Optional[bool] = ..., source: _Optional[str] = ...) -> None: ...
+
+class Precision(_message.Message):
+    __slots__ = ("compute", "matmul")
+    class Compute(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        FLOAT32: _ClassVar[Precision.Compute]
+        BFLOAT16: _ClassVar[Precision.Compute]
+    FLOAT32: Precision.Compute
+    BFLOAT16: Precision.Compute
+    class Matmul(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        IEEE_FLOAT32: _ClassVar[Precision.Matmul]
+        TF32: _ClassVar[Precision.Matmul]
+    IEEE_FLOAT32: Precision.Matmul
+    TF32: Precision.Matmul
+    COMPUTE_FIELD_NUMBER: _ClassVar[int]
+    MATMUL_FIELD_NUMBER: _ClassVar[int]
+    compute: Precision.Compute
+    matmul: Precision.Matmul
+    def __init__(self, compute: _Optional[_Union[Precision.Compute, str]] = ..., matmul: _Optional[_Union[Precision.Matmul, str]] = ...) -> None: ...
+
+class Dataset(_message.Message):
+    __slots__ = ("digits", "pydoc_text")
+    DIGITS_FIELD_NUMBER: _ClassVar[int]
+    PYDOC_TEXT_FIELD_NUMBER: _ClassVar[int]
+    digits: Digits
+    pydoc_text: PydocText
+    def __init__(self, digits: _Optional[_Union[Digits, _Mapping]] = ..., pydoc_text: _Optional[_Union[PydocText, _Mapping]] = ...) -> None: ...
+
+class Digits(_message.Message):
+    __slots__ = ("sha256", "max_shift")
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    MAX_SHIFT_FIELD_NUMBER: _ClassVar[int]
+    sha256: str
+    max_shift: int
+    def __init__(self, sha256: _Optional[str] = ..., max_shift: _Optional[int] = ...) -> None: ...
+
+class PydocText(_message.Message):
+    __slots__ = ("editions",)
+    class Edition(_message.Message):
+        __slots__ = ("python", "sha256")
+        PYTHON_FIELD_NUMBER: _ClassVar[int]
+        SHA256_FIELD_NUMBER: _ClassVar[int]
+        python: str
+        sha256: str
+        def __init__(self, python: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
+    EDITIONS_FIELD_NUMBER: _ClassVar[int]
+    editions: _containers.RepeatedCompositeFieldContainer[PydocText.Edition]
+    def __init__(self, editions: _Optional[_Iterable[_Union[PydocText.Edition, _Mapping]]] = ...) -> None: ...
