@@ -1,0 +1,87 @@
+"""Names, directions and targets of metrics.
+
+A metric appears in logs as `<split>/<name>`, for example `validation/accuracy`. The names are the official ones.
+"""
+
+import enum
+
+from spec import timing_pb2, workload_pb2
+from spec.loading import SpecError, one_of
+
+Metric = workload_pb2.Metric
+MetricFamily = workload_pb2.MetricFamily
+Comparison = timing_pb2.TimingProtocol.Comparison
+
+
+class Direction(enum.Enum):
+    """Which way a metric improves."""
+
+    MINIMIZE = "min"
+    MAXIMIZE = "max"
+
+
+_DIRECTIONS = {
+    Metric.ACCURACY: Direction.MAXIMIZE,
+    Metric.LOSS: Direction.MINIMIZE,
+    Metric.PPL: Direction.MINIMIZE,
+    Metric.SSIM: Direction.MAXIMIZE,
+    Metric.WER: Direction.MINIMIZE,
+    Metric.CTC_LOSS_METRIC: Direction.MINIMIZE,
+    Metric.MEAN_AVERAGE_PRECISION: Direction.MAXIMIZE,
+    Metric.BLEU: Direction.MAXIMIZE,
+}
+
+_FAMILIES = {
+    MetricFamily.CLASSIFICATION: (Metric.ACCURACY, Metric.LOSS),
+    MetricFamily.LANGUAGE_MODEL: (Metric.PPL, Metric.LOSS),
+    MetricFamily.CLICK: (Metric.LOSS,),
+    MetricFamily.RECONSTRUCTION: (Metric.SSIM, Metric.LOSS),
+    MetricFamily.SPEECH: (Metric.WER, Metric.CTC_LOSS_METRIC),
+    MetricFamily.MULTI_LABEL: (Metric.MEAN_AVERAGE_PRECISION, Metric.ACCURACY, Metric.LOSS),
+    MetricFamily.TRANSLATION: (Metric.BLEU, Metric.ACCURACY, Metric.LOSS),
+}
+
+
+def metric_name(metric: Metric) -> str:
+    """The metric's name in logs, for example `mean_average_precision`."""
+    if metric not in _DIRECTIONS:
+        raise SpecError(
+            f"metric {metric} has no name; expected one of {', '.join(Metric.keys()[1:])}"
+        )
+    return Metric.Name(metric).removesuffix("_METRIC").lower()
+
+
+def metric_of(name: str) -> Metric:
+    """The metric that logs call `name`; SpecError with the valid names if there is none."""
+    by_name = {metric_name(metric): metric for metric in _DIRECTIONS}
+    return by_name[one_of(name, by_name, "metric")]
+
+
+def direction(metric: Metric) -> Direction:
+    """Which way the metric improves; SpecError for METRIC_UNSPECIFIED."""
+    metric_name(metric)
+    return _DIRECTIONS[metric]
+
+
+def family_names(family: MetricFamily) -> tuple[str, ...]:
+    """Names of the metrics that an evaluation of this family holds for every split, the family's own one first."""
+    if family not in _FAMILIES:
+        raise SpecError(
+            f"metric family {family} has no metrics; expected one of {', '.join(MetricFamily.keys()[1:])}"
+        )
+    return tuple(metric_name(metric) for metric in _FAMILIES[family])
+
+
+def meets(
+    value: float,
+    target: float,
+    direction: Direction,
+    comparison: Comparison = Comparison.INCLUSIVE,
+) -> bool:
+    """Whether a metric's value attains its target. NaN never does.
+
+    Runners end a trial by the ruleset's comparison; scoring is always inclusive.
+    """
+    if comparison == Comparison.INCLUSIVE and value == target:
+        return True
+    return value < target if direction is Direction.MINIMIZE else value > target
