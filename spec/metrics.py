@@ -4,6 +4,8 @@ A metric appears in logs as `<split>/<name>`, for example `validation/accuracy`.
 """
 
 import enum
+import math
+from collections.abc import Mapping, Sequence
 
 from spec import timing_pb2, workload_pb2
 from spec.loading import SpecError, one_of
@@ -85,3 +87,18 @@ def meets(
     if comparison == Comparison.INCLUSIVE and value == target:
         return True
     return value < target if direction is Direction.MINIMIZE else value > target
+
+
+def from_batches(
+    family: MetricFamily, batches: Sequence[Mapping[str, float]]
+) -> dict[str, float]:
+    """The metrics of a split from sums over the valid examples of each batch (tokens for a language model).
+
+    A batch has `weight`, the number of its valid examples, `loss` and whatever else the family adds up. Batches are added in
+    float64.
+    """
+    sums = {name: math.fsum(float(batch[name]) for batch in batches) for name in batches[0]}
+    means = {name: total / sums["weight"] for name, total in sums.items()}
+    if family == MetricFamily.LANGUAGE_MODEL:
+        means["ppl"] = math.exp(min(means["loss"], 700.0))  # beyond that exp overflows
+    return {name: means[name] for name in family_names(family)}

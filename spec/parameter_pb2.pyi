@@ -32,6 +32,7 @@ class Layout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MATRIX: _ClassVar[Layout]
     CONV: _ClassVar[Layout]
     CONV_TRANSPOSE: _ClassVar[Layout]
+    FLAT: _ClassVar[Layout]
 WEIGHT: ParameterType
 BIAS: ParameterType
 CONV_WEIGHT: ParameterType
@@ -51,6 +52,7 @@ AS_IS: Layout
 MATRIX: Layout
 CONV: Layout
 CONV_TRANSPOSE: Layout
+FLAT: Layout
 
 class Initializer(_message.Message):
     __slots__ = ("constant", "normal", "truncated_normal", "uniform", "variance_scaling")

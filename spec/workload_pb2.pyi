@@ -134,7 +134,7 @@ class Rules(_message.Message):
     def __init__(self, validation_target: _Optional[float] = ..., test_target: _Optional[float] = ..., max_runtime_sec: _Optional[float] = ..., eval_period_sec: _Optional[float] = ..., step_hint: _Optional[int] = ..., provisional: _Optional[bool] = ..., source: _Optional[str] = ...) -> None: ...
 
 class Precision(_message.Message):
-    __slots__ = ("compute", "matmul")
+    __slots__ = ("compute", "matmul", "deterministic")
     class Compute(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         FLOAT32: _ClassVar[Precision.Compute]
@@ -149,9 +149,11 @@ class Precision(_message.Message):
     TF32: Precision.Matmul
     COMPUTE_FIELD_NUMBER: _ClassVar[int]
     MATMUL_FIELD_NUMBER: _ClassVar[int]
+    DETERMINISTIC_FIELD_NUMBER: _ClassVar[int]
     compute: Precision.Compute
     matmul: Precision.Matmul
-    def __init__(self, compute: _Optional[_Union[Precision.Compute, str]] = ..., matmul: _Optional[_Union[Precision.Matmul, str]] = ...) -> None: ...
+    deterministic: bool
+    def __init__(self, compute: _Optional[_Union[Precision.Compute, str]] = ..., matmul: _Optional[_Union[Precision.Matmul, str]] = ..., deterministic: _Optional[bool] = ...) -> None: ...
 
 class Dataset(_message.Message):
     __slots__ = ("digits", "pydoc_text")

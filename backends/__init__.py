@@ -1,0 +1,1 @@
+"""The backends. They mirror each other file by file and never import each other."""

@@ -1,0 +1,44 @@
+"""Loss functions: per-example losses, and their sum over valid examples."""
+
+from collections.abc import Callable
+
+import jax
+from jax import numpy as jnp
+
+from backends.jax.layers import Array
+from spec.workload_pb2 import SOFTMAX_CROSS_ENTROPY
+
+
+def softmax_cross_entropy(labels: Array, logits: Array, label_smoothing: float | Array) -> Array:
+    """Cross-entropy in nats, [...].
+
+    `logits` [..., C]; `labels` are classes int [...] or distributions [..., C]. Smoothing mixes the labels with the uniform
+    distribution: (1 - a) label + a / C. It may be a traced number.
+    """
+    log_p = jax.nn.log_softmax(logits)
+    if labels.ndim == logits.ndim:
+        loss = -jnp.sum(labels * log_p, -1)
+    else:
+        loss = -jnp.take_along_axis(log_p, labels[..., None], -1)[..., 0]
+    if isinstance(label_smoothing, int | float) and label_smoothing == 0:
+        return loss
+    return (1 - label_smoothing) * loss - label_smoothing * jnp.mean(log_p, -1)
+
+
+LOSSES: dict[int, Callable[[Array, Array, float | Array], Array]] = {
+    SOFTMAX_CROSS_ENTROPY: softmax_cross_entropy,
+}
+
+
+def reduced(per_example: Array, mask: Array | None) -> dict[str, Array]:
+    """`summed` over valid examples, their number `n_valid_examples` (float32), and `per_example`, masked."""
+    if mask is None:
+        n_valid = jnp.asarray(per_example.size, jnp.float32)
+    else:
+        per_example = per_example * mask
+        n_valid = jnp.sum(mask)
+    return {
+        "summed": jnp.sum(per_example),
+        "n_valid_examples": n_valid,
+        "per_example": per_example,
+    }

@@ -1,0 +1,182 @@
+"""The official workload object in JAX: a model as pure functions of nested dicts of arrays."""
+
+import functools
+import importlib
+import zlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+from jax import numpy as jnp
+
+from backends.jax import layers, losses, metrics, placement
+from backends.jax.layers import Array, Dropout, Pass
+from spec import initialization, parameters
+from spec import metrics as spec_metrics
+from spec import rng as spec_rng
+from spec.interface import ForwardPassMode, LossType, ParameterType, ShapeTuple, WorkloadInterface
+from spec.parameter_pb2 import Parameter
+from spec.workload_pb2 import Workload as Message
+
+Tree = dict[str, Any]  # nested dict; the path to a leaf, joined by dots, is its canonical name
+Batch = dict[str, Any]
+
+
+class Workload(WorkloadInterface):
+    """A workload of the specification on JAX.
+
+    Args:
+      message: the resolved workload.
+      version: which of its rules apply, for example `v0.6`.
+      shared_masks: conformance mode: dropout masks come from the specification's generator, as in every backend, instead of
+        JAX's own.
+    """
+
+    def __init__(self, message: Message, version: str, *, shared_masks: bool = False):
+        super().__init__(message, version)
+        placement.configure(message.precision)
+        self._keep_mask = shared_keep_mask if shared_masks else own_keep_mask
+        family = message.model.WhichOneof("family")
+        module = importlib.import_module(f"backends.jax.models.{family}")
+        self._model = module.Model(getattr(message.model, family))
+        for name, part in layers.walk(self._model):
+            if isinstance(part, Dropout):
+                part.site = name
+        self._graph, _, self._statistics = nnx.split(self._model, nnx.Param, nnx.BatchStat)
+
+    @functools.cached_property
+    def parameters(self) -> list[Parameter]:
+        found = layers.parameters(self._model)
+        parameters.check_against_spec(self.message, found)
+        return found
+
+    @property
+    def param_shapes(self) -> Tree:
+        return parameters.unflatten({p.name: ShapeTuple(tuple(p.shape)) for p in self.parameters})
+
+    @property
+    def model_params_types(self) -> Tree:
+        return parameters.unflatten({p.name: ParameterType(p.type) for p in self.parameters})
+
+    def init_model_fn(self, rng: Array | np.ndarray) -> tuple[Tree, Tree]:
+        """First parameters and model state. `rng` is uint32[2]; equal keys give equal bits in every backend."""
+        seed = spec_rng.seed_of(np.asarray(rng))
+        params = {p.name: initialization.initial_value(p, seed) for p in self.parameters}
+        state = {
+            name: np.full(variable.shape, variable.initial, np.float32)
+            for name, variable in layers.walk(self._model)
+            if isinstance(variable, nnx.BatchStat)
+        }
+        return (
+            placement.place_replicated(parameters.unflatten(params)),
+            placement.place_replicated({"batch_stats": parameters.unflatten(state)} if state else {}),
+        )
+
+    def model_fn(
+        self,
+        params: Tree,
+        augmented_and_preprocessed_input_batch: Batch,
+        model_state: Tree,
+        mode: ForwardPassMode,
+        rng: Array,
+        update_batch_norm: bool,
+        dropout_rate: float | Array | None = None,
+    ) -> tuple[Array, Tree]:
+        """Logits and the new model state.
+
+        In training a batch norm uses the batch's statistics, whether or not `update_batch_norm` lets the running ones move.
+        `dropout_rate` is the workload's own unless given; it may be traced.
+        """
+        train = mode == ForwardPassMode.TRAIN
+        how = Pass(
+            train=train,
+            update_batch_norm=train and update_batch_norm,
+            dropout_rate=self.message.dropout_rate if dropout_rate is None else dropout_rate,
+            keep_mask=functools.partial(self._keep_mask, rng),
+        )
+        statistics = model_state.get("batch_stats", {})
+        model = nnx.merge(
+            self._graph, _state(nnx.Param, params), _state(nnx.BatchStat, statistics)
+        )
+        logits = model(augmented_and_preprocessed_input_batch["inputs"], how)
+        if not how.update_batch_norm or not statistics:
+            return logits, model_state
+        moved = nnx.to_flat_state(nnx.state(model, nnx.BatchStat))
+        flat = {_name(path): variable[...] for path, variable in moved}
+        return logits, {"batch_stats": parameters.unflatten(flat)}
+
+    def loss_fn(
+        self,
+        label_batch: Array,
+        logits_batch: Array,
+        mask_batch: Array | None = None,
+        label_smoothing: float | Array = 0.0,
+    ) -> dict[str, Array]:
+        """`summed`, `n_valid_examples` and `per_example` loss, over the global batch."""
+        per_example = losses.LOSSES[self.message.loss](label_batch, logits_batch, label_smoothing)
+        return losses.reduced(per_example, mask_batch)
+
+    def output_activation_fn(self, logits_batch: Array, loss_type: LossType) -> Array:
+        """Predictions from logits, by the loss they were trained with."""
+        activations = {
+            LossType.SOFTMAX_CROSS_ENTROPY: jax.nn.softmax,
+            LossType.SIGMOID_CROSS_ENTROPY: jax.nn.sigmoid,
+        }
+        return activations.get(loss_type, lambda x: x)(logits_batch)
+
+    @functools.cached_property
+    def _eval_step(self) -> Callable[[Tree, Tree, Batch, Array], dict[str, Array]]:
+        def step(params: Tree, model_state: Tree, batch: Batch, rng: Array) -> dict[str, Array]:
+            logits, _ = self.model_fn(
+                params, batch, model_state, ForwardPassMode.EVAL, rng, update_batch_norm=False
+            )
+            loss = losses.LOSSES[self.message.loss](batch["targets"], logits, 0.0)
+            return metrics.BATCH_SUMS[self.message.metrics](logits, batch, loss)
+
+        return jax.jit(step)
+
+    def evaluate(
+        self, params: Tree, model_state: Tree, rng: Array, batches: Iterable[Batch]
+    ) -> dict[str, float]:
+        """Metrics of one split. `batches` are of numpy arrays and have `weights`."""
+        sums = [
+            self._eval_step(params, model_state, placement.place_batch(batch), rng)
+            for batch in batches
+        ]
+        return spec_metrics.from_batches(self.message.metrics, jax.device_get(sums))
+
+
+def own_keep_mask(
+    key: Array, site: str, shape: tuple[int, ...], rate: float | Array
+) -> Array:
+    """A dropout mask from JAX's generator."""
+    return jax.random.bernoulli(jax.random.fold_in(key, zlib.crc32(site.encode())), 1 - rate, shape)
+
+
+def shared_keep_mask(
+    key: Array, site: str, shape: tuple[int, ...], rate: float | Array
+) -> Array:
+    """A dropout mask from the specification's generator: the same in every backend for the same key."""
+
+    def draw(words: np.ndarray, rate: np.ndarray) -> np.ndarray:
+        return spec_rng.keep_mask(spec_rng.dropout_key(np.asarray(words), site), shape, float(rate))
+
+    result = jax.ShapeDtypeStruct(shape, jnp.bool_)
+    return jax.pure_callback(draw, result, key, rate, vmap_method="sequential")
+
+
+def _state(variable_type: type[nnx.Variable], tree: Tree) -> nnx.State:
+    flat = parameters.flatten(tree)
+    return nnx.State.from_flat_path(
+        {_path(name): variable_type(value) for name, value in flat.items()}
+    )
+
+
+def _path(name: str) -> tuple[str | int, ...]:
+    return tuple(int(part) if part.isdigit() else part for part in name.split("."))
+
+
+def _name(path: tuple[str | int, ...]) -> str:
+    return ".".join(map(str, path))

@@ -1,0 +1,284 @@
+"""Layers that all models are made of. Dimensions: B batch, H height, W width, T tokens, D model width, N heads, K head width.
+
+A model is built on the meta device: every tensor has a shape and no value. Values come from the specification, and
+`backends/pytorch/workload.py` puts them in. What a layer declares (shape, kind, law of the initial value) stands in
+spec/declarations.py.
+
+Layers derive from PyTorch's own, so that `isinstance` checks of a submission hold, and keep PyTorch's tensor names and layouts
+(`weight` [out, in]); `backends/pytorch/layouts.py` relates them to the canonical ones.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from spec import declarations
+from spec.declarations import Declarations
+from spec.initialization import LECUN_NORMAL, ONES, ZEROS
+from spec.models_pb2 import GELU_TANH, RELU, SILU, TANH
+from spec.parameter_pb2 import (
+    ATTENTION_BIAS,
+    ATTENTION_K,
+    ATTENTION_OUT,
+    ATTENTION_Q,
+    ATTENTION_V,
+    BIAS,
+    WEIGHT,
+    Initializer,
+    Parameter,
+    ParameterType,
+)
+
+Padding = str | tuple[tuple[int, int], ...]  # `SAME`, `VALID`, or (before, after) for each spatial axis
+
+ACTIVATIONS: dict[int, Callable[[Tensor], Tensor]] = {
+    RELU: F.relu,
+    SILU: F.silu,
+    GELU_TANH: lambda x: F.gelu(x, approximate="tanh"),
+    TANH: torch.tanh,
+}
+
+# PyTorch's name of an array where it is not the canonical one.
+TORCH_NAMES = {"kernel": "weight", "scale": "weight", "embedding": "weight"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Pass:
+    """How one forward pass is made.
+
+    Attributes:
+      train: batch statistics and dropout are in use.
+      update_batch_norm: running statistics move too; only meaningful in training.
+      dropout_rate: fraction of activations that is set to zero.
+      keep_mask: (site, shape, rate) -> bool tensor, True where an activation is kept; None for PyTorch's own dropout.
+    """
+
+    train: bool
+    update_batch_norm: bool = False
+    dropout_rate: float = 0.0
+    keep_mask: Callable[[str, tuple[int, ...], float], Tensor] | None = None
+
+
+def declare(module: nn.Module, declared: Declarations) -> None:
+    """Notes what the module's tensors are. The tensors themselves are made by the PyTorch layer it derives from."""
+    module.declared = declared
+
+
+def add_constant(module: nn.Module, name: str, value: np.ndarray) -> None:
+    """Gives the module a fixed array as a buffer that moves with it and is no part of its state."""
+    module.register_buffer(name, torch.empty(value.shape), persistent=False)
+    module.constants = {**getattr(module, "constants", {}), name: value}
+
+
+def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, str, Parameter]]:
+    """Yields (canonical dotted name, PyTorch's dotted name, declaration) of all parameters, in order of definition."""
+    for name, declaration in getattr(module, "declared", {}).items():
+        yield prefix + name, prefix + TORCH_NAMES.get(name, name), declaration
+    for name, child in module.named_children():
+        yield from walk(child, f"{prefix}{name}.")
+
+
+def parameters(model: nn.Module) -> list[Parameter]:
+    """The model's parameters with their canonical names, in order of definition."""
+    result = []
+    for name, _, declaration in walk(model):
+        parameter = Parameter()
+        parameter.CopyFrom(declaration)
+        parameter.name = name
+        result.append(parameter)
+    return result
+
+
+class Dense(nn.Linear):
+    """x [..., *inputs] -> [..., *outputs]: an affine map over the last axes."""
+
+    def __init__(
+        self,
+        inputs: int | tuple[int, ...],
+        outputs: int | tuple[int, ...],
+        *,
+        kernel_init: Initializer = LECUN_NORMAL,
+        bias_init: Initializer | None = ZEROS,
+        kernel_type: ParameterType = WEIGHT,
+        bias_type: ParameterType = BIAS,
+        output_layer: bool = False,
+    ):
+        inputs = (inputs,) if isinstance(inputs, int) else inputs
+        outputs = (outputs,) if isinstance(outputs, int) else outputs
+        super().__init__(math.prod(inputs), math.prod(outputs), bias=bias_init is not None)
+        declare(
+            self,
+            declarations.dense(
+                inputs,
+                outputs,
+                kernel_init=kernel_init,
+                bias_init=bias_init,
+                kernel_type=kernel_type,
+                bias_type=bias_type,
+                output_layer=output_layer,
+            ),
+        )
+        self.input_axes = inputs
+        self.output_axes = outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x.flatten(-len(self.input_axes)))
+        return y.unflatten(-1, self.output_axes)
+
+
+class Conv(nn.Conv2d):
+    """x [B, C, H, W] -> [B, C', H', W']: convolution (no flip) over two spatial axes."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        window: tuple[int, int],
+        *,
+        stride: int = 1,
+        padding: Padding = "SAME",
+        kernel_init: Initializer = LECUN_NORMAL,
+        bias_init: Initializer | None = None,
+    ):
+        super().__init__(inputs, outputs, window, stride, bias=bias_init is not None)
+        declare(
+            self,
+            declarations.conv(
+                window, inputs, outputs, kernel_init=kernel_init, bias_init=bias_init
+            ),
+        )
+        self.spatial_padding = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        (top, bottom), (left, right) = self._margins(x)
+        if top == bottom and left == right:
+            return F.conv2d(x, self.weight, self.bias, self.stride, (top, left))
+        return F.conv2d(F.pad(x, (left, right, top, bottom)), self.weight, self.bias, self.stride)
+
+    def _margins(self, x: Tensor) -> tuple[tuple[int, int], ...]:
+        """Zeros (before, after) along H and W. SAME keeps ceil(size / stride) outputs, an odd zero comes after."""
+        if self.spatial_padding == "VALID":
+            return ((0, 0), (0, 0))
+        if self.spatial_padding != "SAME":
+            return self.spatial_padding
+        margins = []
+        for size, window, stride in zip(x.shape[2:], self.kernel_size, self.stride, strict=True):
+            total = max((-(-size // stride) - 1) * stride + window - size, 0)
+            margins.append((total // 2, total - total // 2))
+        return tuple(margins)
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """x [B, C, H, W] normalised over all axes but C (Ioffe and Szegedy 2015).
+
+    In training with the statistics of the batch, else with the running ones. Running mean and variance move by
+    decay * running + (1 - decay) * batch; the variance is the biased one (divided by n) throughout, where PyTorch's own layer
+    keeps the unbiased one.
+    """
+
+    def __init__(
+        self, width: int, *, decay: float, epsilon: float, scale_init: Initializer = ONES
+    ):
+        super().__init__(width, epsilon, 1 - decay)
+        declare(self, declarations.batch_norm(width, scale_init))
+        self.decay = decay
+
+    def forward(self, x: Tensor, how: Pass) -> Tensor:
+        if not how.train:
+            return F.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        if not how.update_batch_norm:
+            return F.batch_norm(x, None, None, self.weight, self.bias, True, eps=self.eps)
+        # With momentum 1 PyTorch writes the batch's own mean and unbiased variance into the two buffers.
+        mean, var = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
+        y = F.batch_norm(x, mean, var, self.weight, self.bias, True, 1.0, self.eps)
+        n = x.numel() // x.shape[1]
+        with torch.no_grad():
+            self.running_mean.mul_(self.decay).add_(mean, alpha=1 - self.decay)
+            self.running_var.mul_(self.decay).add_(var, alpha=(1 - self.decay) * (n - 1) / n)
+        return y
+
+
+class LayerNorm(nn.LayerNorm):
+    """x [..., D] normalised over the last axis (Ba et al. 2016), variance biased."""
+
+    def __init__(self, width: int, *, epsilon: float):
+        super().__init__(width, epsilon)
+        declare(self, declarations.layer_norm(width))
+
+
+class RMSNorm(nn.RMSNorm):
+    """x [..., D] divided by its root mean square over the last axis (Zhang and Sennrich 2019)."""
+
+    def __init__(self, width: int, *, epsilon: float):
+        super().__init__(width, epsilon)
+        declare(self, declarations.layer_norm(width, bias=False))
+
+
+class Embedding(nn.Embedding):
+    """ids int [...] -> [..., D]; `attend` is the tied output projection [..., D] -> [..., rows]."""
+
+    def __init__(
+        self, rows: int, width: int, initializer: Initializer, tied_to: tuple[str, ...] = ()
+    ):
+        super().__init__(rows, width)
+        declare(self, declarations.embedding(rows, width, initializer, tied_to))
+
+    def attend(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight)
+
+
+class Dropout(nn.Module):
+    """Sets a random fraction of x to zero in training and divides the rest by one minus that fraction.
+
+    `site`, the module's canonical name, says which mask is drawn.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.site = ""
+
+    def forward(self, x: Tensor, how: Pass) -> Tensor:
+        rate = how.dropout_rate
+        if not how.train or rate == 0.0:
+            return x
+        if how.keep_mask is None:
+            return F.dropout(x, rate)
+        assert self.site
+        return torch.where(how.keep_mask(self.site, tuple(x.shape), rate), x / (1 - rate), 0)
+
+
+class MultiHeadAttention(nn.Module):
+    """queries [B, T, D], keys-values [B, S, D] -> [B, T, D] (Vaswani et al. 2017); no mask."""
+
+    def __init__(self, width: int, num_heads: int, *, kernel_init: Initializer):
+        super().__init__()
+        heads = (num_heads, width // num_heads)
+        init = {"kernel_init": kernel_init, "bias_type": ATTENTION_BIAS}
+        self.query = Dense(width, heads, kernel_type=ATTENTION_Q, **init)
+        self.key = Dense(width, heads, kernel_type=ATTENTION_K, **init)
+        self.value = Dense(width, heads, kernel_type=ATTENTION_V, **init)
+        self.out = Dense(heads, width, kernel_type=ATTENTION_OUT, **init)
+
+    def forward(self, x_BTD: Tensor, memory_BSD: Tensor) -> Tensor:
+        q_BTNK, k_BSNK, v_BSNK = self.query(x_BTD), self.key(memory_BSD), self.value(memory_BSD)
+        return self.out(attention(q_BTNK, k_BSNK, v_BSNK, scale=1 / math.sqrt(q_BTNK.shape[-1])))
+
+
+def attention(
+    q_BTNK: Tensor, k_BSNK: Tensor, v_BSNK: Tensor, *, scale: float, causal: bool = False
+) -> Tensor:
+    """softmax(scale * q k^T) v for each head, [B, T, N, K]. Causal: token t sees tokens up to t."""
+    heads_first = (x.transpose(1, 2) for x in (q_BTNK, k_BSNK, v_BSNK))
+    return F.scaled_dot_product_attention(*heads_first, scale=scale, is_causal=causal).transpose(1, 2)
+
+
+def max_pool(x_BCHW: Tensor, *, window: int, stride: int, margin: int) -> Tensor:
+    """Largest value of each window; `margin` pixels on each side never win."""
+    return F.max_pool2d(x_BCHW, window, stride, margin)

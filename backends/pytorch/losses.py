@@ -1,0 +1,44 @@
+"""Loss functions: per-example losses, and their sum over valid examples."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from spec.workload_pb2 import SOFTMAX_CROSS_ENTROPY
+
+
+def softmax_cross_entropy(labels: Tensor, logits: Tensor, label_smoothing: float) -> Tensor:
+    """Cross-entropy in nats, [...].
+
+    `logits` [..., C]; `labels` are classes int [...] or distributions [..., C]. Smoothing mixes the labels with the uniform
+    distribution: (1 - a) label + a / C.
+    """
+    labels_2d = labels.flatten(0, logits.ndim - 2)
+    loss = F.cross_entropy(
+        logits.flatten(0, -2),
+        labels_2d.long() if labels.ndim < logits.ndim else labels_2d,
+        reduction="none",
+        label_smoothing=label_smoothing,
+    )
+    return loss.view(logits.shape[:-1])
+
+
+LOSSES: dict[int, Callable[[Tensor, Tensor, float], Tensor]] = {
+    SOFTMAX_CROSS_ENTROPY: softmax_cross_entropy,
+}
+
+
+def reduced(per_example: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
+    """`summed` over valid examples, their number `n_valid_examples` (float32), and `per_example`, masked."""
+    if mask is None:
+        n_valid = torch.tensor(float(per_example.numel()), device=per_example.device)
+    else:
+        per_example = per_example * mask
+        n_valid = torch.sum(mask)
+    return {
+        "summed": torch.sum(per_example),
+        "n_valid_examples": n_valid,
+        "per_example": per_example,
+    }

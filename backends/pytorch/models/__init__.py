@@ -1,0 +1,1 @@
+"""One module per model family, named as the field in spec/models.proto, each with a class `Model`."""

@@ -1,0 +1,166 @@
+"""The official workload object in PyTorch: a module as parameter container."""
+
+import contextlib
+import functools
+import importlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from backends.pytorch import layers, losses, metrics, placement
+from backends.pytorch.layers import BatchNorm, Dropout, Pass
+from backends.pytorch.layouts import to_torch_layout, torch_shape
+from spec import initialization, parameters
+from spec import metrics as spec_metrics
+from spec import rng as spec_rng
+from spec.interface import ForwardPassMode, LossType, ParameterType, ShapeTuple, WorkloadInterface
+from spec.parameter_pb2 import Parameter
+from spec.workload_pb2 import Workload as Message
+
+Batch = dict[str, Any]
+
+
+class Workload(WorkloadInterface):
+    """A workload of the specification on PyTorch.
+
+    Args:
+      message: the resolved workload.
+      version: which of its rules apply, for example `v0.6`.
+      shared_masks: conformance mode: dropout masks come from the specification's generator, as in every backend, instead of
+        PyTorch's own.
+    """
+
+    def __init__(self, message: Message, version: str, *, shared_masks: bool = False):
+        super().__init__(message, version)
+        placement.configure(message.precision)
+        self._keep_mask = shared_keep_mask if shared_masks else None
+        family = message.model.WhichOneof("family")
+        self._module = importlib.import_module(f"backends.pytorch.models.{family}")
+        self._config = getattr(message.model, family)
+
+    def _abstract_model(self) -> nn.Module:
+        """The model on the meta device: shapes and no values."""
+        with torch.device("meta"):
+            model = self._module.Model(self._config)
+        for name, part in model.named_modules():
+            if isinstance(part, Dropout):
+                part.site = name
+        return model
+
+    @functools.cached_property
+    def parameters(self) -> list[Parameter]:
+        found = layers.parameters(self._abstract_model())
+        parameters.check_against_spec(self.message, found)
+        return found
+
+    @functools.cached_property
+    def _by_torch_name(self) -> dict[str, Parameter]:
+        names = [torch_name for _, torch_name, _ in layers.walk(self._abstract_model())]
+        return dict(zip(names, self.parameters, strict=True))
+
+    @property
+    def param_shapes(self) -> dict[str, ShapeTuple]:
+        return {name: ShapeTuple(torch_shape(p)) for name, p in self._by_torch_name.items()}
+
+    @property
+    def model_params_types(self) -> dict[str, ParameterType]:
+        return {name: ParameterType(p.type) for name, p in self._by_torch_name.items()}
+
+    def init_model_fn(self, rng: np.ndarray) -> tuple[nn.Module, None]:
+        """The model with its first values. `rng` is uint32[2]; equal keys give equal bits in every backend.
+
+        Seeds PyTorch's own generator too, which dropout draws from.
+        """
+        seed = spec_rng.seed_of(rng)
+        torch.manual_seed(seed)
+        model = self._abstract_model().to_empty(device=placement.device())
+        tensors = dict(model.named_parameters())
+        with torch.no_grad():
+            for name, parameter in self._by_torch_name.items():
+                value = initialization.initial_value(parameter, seed)
+                tensors[name].copy_(as_tensor(to_torch_layout(parameter, value)))
+            for part in model.modules():
+                for name, value in getattr(part, "constants", {}).items():
+                    getattr(part, name).copy_(torch.from_numpy(value))
+                if isinstance(part, BatchNorm):
+                    part.reset_running_stats()
+        return model, None
+
+    def model_fn(
+        self,
+        params: nn.Module,
+        augmented_and_preprocessed_input_batch: Batch,
+        model_state: None,
+        mode: ForwardPassMode,
+        rng: np.ndarray,
+        update_batch_norm: bool,
+        dropout_rate: float | None = None,
+    ) -> tuple[Tensor, None]:
+        """Logits and None (batch statistics live in the module).
+
+        In training a batch norm uses the batch's statistics, whether or not `update_batch_norm` lets the running ones move.
+        `dropout_rate` is the workload's own unless given.
+        """
+        train = mode == ForwardPassMode.TRAIN
+        how = Pass(
+            train=train,
+            update_batch_norm=train and update_batch_norm,
+            dropout_rate=self.message.dropout_rate if dropout_rate is None else dropout_rate,
+            keep_mask=self._keep_mask and functools.partial(self._keep_mask, rng),
+        )
+        params.train(train)
+        with contextlib.nullcontext() if train else torch.no_grad():
+            logits = params(augmented_and_preprocessed_input_batch["inputs"], how)
+        return logits, None
+
+    def loss_fn(
+        self,
+        label_batch: Tensor,
+        logits_batch: Tensor,
+        mask_batch: Tensor | None = None,
+        label_smoothing: float = 0.0,
+    ) -> dict[str, Tensor]:
+        """`summed`, `n_valid_examples` and `per_example` loss, over the batch of this process."""
+        per_example = losses.LOSSES[self.message.loss](label_batch, logits_batch, label_smoothing)
+        return losses.reduced(per_example, mask_batch)
+
+    def output_activation_fn(self, logits_batch: Tensor, loss_type: LossType) -> Tensor:
+        """Predictions from logits, by the loss they were trained with."""
+        activations = {
+            LossType.SOFTMAX_CROSS_ENTROPY: functools.partial(torch.softmax, dim=-1),
+            LossType.SIGMOID_CROSS_ENTROPY: torch.sigmoid,
+        }
+        return activations.get(loss_type, lambda x: x)(logits_batch)
+
+    def _eval_step(
+        self, params: nn.Module, model_state: None, batch: Batch, rng: np.ndarray
+    ) -> dict[str, Tensor]:
+        logits, _ = self.model_fn(
+            params, batch, model_state, ForwardPassMode.EVAL, rng, update_batch_norm=False
+        )
+        loss = losses.LOSSES[self.message.loss](batch["targets"], logits, 0.0)
+        return metrics.BATCH_SUMS[self.message.metrics](logits, batch, loss)
+
+    def evaluate(
+        self, params: nn.Module, model_state: None, rng: np.ndarray, batches: Iterable[Batch]
+    ) -> dict[str, float]:
+        """Metrics of one split. `batches` are of numpy arrays and have `weights`."""
+        sums = [
+            self._eval_step(params, model_state, placement.place_batch(batch), rng)
+            for batch in batches
+        ]
+        return spec_metrics.from_batches(self.message.metrics, sums)
+
+
+def shared_keep_mask(words: np.ndarray, site: str, shape: tuple[int, ...], rate: float) -> Tensor:
+    """A dropout mask from the specification's generator: the same in every backend for the same key."""
+    mask = spec_rng.keep_mask(spec_rng.dropout_key(words, site), shape, rate)
+    return torch.from_numpy(mask).to(placement.device())
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
+    """A tensor on the host with a copy of the array."""
+    return torch.from_numpy(np.array(array))

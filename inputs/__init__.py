@@ -1,0 +1,1 @@
+"""Framework-neutral input pipelines: (workload, split, seed, shard) -> dicts of numpy arrays."""
