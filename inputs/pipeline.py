@@ -142,6 +142,11 @@ def eval_batches(
         yield from ahead
 
 
+def eval_splits(workload: Workload) -> list[str]:
+    """The splits an evaluation goes over, in order; a workload may have no test split."""
+    return [name for name in SPLITS if name != "train" and workload.splits.HasField(name)]
+
+
 def eval_indices(workload: Workload, source: Source, split: str) -> np.ndarray:
     """The examples an evaluation of `split` looks at, in order; int64."""
     if split == "eval_train":

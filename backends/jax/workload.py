@@ -69,10 +69,25 @@ class Workload(WorkloadInterface):
             for name, variable in layers.walk(self._model)
             if isinstance(variable, nnx.BatchStat)
         }
+        return self.import_model(params, state)
+
+    def import_model(
+        self, params: dict[str, np.ndarray], state: dict[str, np.ndarray]
+    ) -> tuple[Tree, Tree]:
+        """Parameters and model state from canonical arrays by canonical name."""
+        statistics = {"batch_stats": parameters.unflatten(state)} if state else {}
         return (
             placement.place_replicated(parameters.unflatten(params)),
-            placement.place_replicated({"batch_stats": parameters.unflatten(state)} if state else {}),
+            placement.place_replicated(statistics),
         )
+
+    def export_model(
+        self, params: Tree, model_state: Tree
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The inverse of `import_model`; gradients, shaped as parameters, may stand for them."""
+        flat = parameters.flatten(jax.device_get(params))
+        state = parameters.flatten(jax.device_get(model_state.get("batch_stats", {})))
+        return {p.name: flat[p.name] for p in self.parameters}, state
 
     def model_fn(
         self,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from backends.pytorch import layers, losses, metrics, placement
 from backends.pytorch.layers import BatchNorm, Dropout, Pass
-from backends.pytorch.layouts import to_torch_layout, torch_shape
+from backends.pytorch.layouts import to_canonical, to_torch_layout, torch_shape
 from spec import initialization, parameters
 from spec import metrics as spec_metrics
 from spec import rng as spec_rng
@@ -76,18 +76,48 @@ class Workload(WorkloadInterface):
         """
         seed = spec_rng.seed_of(rng)
         torch.manual_seed(seed)
+        params = {p.name: initialization.initial_value(p, seed) for p in self.parameters}
+        return self.import_model(params, {})
+
+    def import_model(
+        self, params: dict[str, np.ndarray], state: dict[str, np.ndarray]
+    ) -> tuple[nn.Module, None]:
+        """The model from canonical arrays by canonical name. Statistics that are not in `state` are the initial ones."""
         model = self._abstract_model().to_empty(device=placement.device())
         tensors = dict(model.named_parameters())
         with torch.no_grad():
             for name, parameter in self._by_torch_name.items():
-                value = initialization.initial_value(parameter, seed)
-                tensors[name].copy_(as_tensor(to_torch_layout(parameter, value)))
-            for part in model.modules():
-                for name, value in getattr(part, "constants", {}).items():
-                    getattr(part, name).copy_(torch.from_numpy(value))
+                tensors[name].copy_(as_tensor(to_torch_layout(parameter, params[parameter.name])))
+            for name, part in model.named_modules():
+                for constant, value in getattr(part, "constants", {}).items():
+                    getattr(part, constant).copy_(as_tensor(value))
                 if isinstance(part, BatchNorm):
                     part.reset_running_stats()
+                    if f"{name}.mean" in state:
+                        part.running_mean.copy_(as_tensor(state[f"{name}.mean"]))
+                        part.running_var.copy_(as_tensor(state[f"{name}.var"]))
         return model, None
+
+    def export_model(
+        self, params: nn.Module, model_state: None
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The inverse of `import_model`."""
+        state = {}
+        for name, part in params.named_modules():
+            if isinstance(part, BatchNorm):
+                state[f"{name}.mean"] = as_array(part.running_mean)
+                state[f"{name}.var"] = as_array(part.running_var)
+        return self._canonical(dict(params.named_parameters())), state
+
+    def export_gradients(self, params: nn.Module) -> dict[str, np.ndarray]:
+        """The gradients that stand in the parameters, by canonical name."""
+        return self._canonical({name: p.grad for name, p in params.named_parameters()})
+
+    def _canonical(self, tensors: dict[str, Tensor]) -> dict[str, np.ndarray]:
+        return {
+            parameter.name: to_canonical(parameter, as_array(tensors[name]))
+            for name, parameter in self._by_torch_name.items()
+        }
 
     def model_fn(
         self,
@@ -164,3 +194,8 @@ def shared_keep_mask(words: np.ndarray, site: str, shape: tuple[int, ...], rate:
 def as_tensor(array: np.ndarray) -> Tensor:
     """A tensor on the host with a copy of the array."""
     return torch.from_numpy(np.array(array))
+
+
+def as_array(tensor: Tensor) -> np.ndarray:
+    """A copy of the tensor on the host."""
+    return tensor.detach().cpu().numpy().copy()

@@ -1,0 +1,149 @@
+"""Comparing the answers of two backends against a case's bounds."""
+
+import fnmatch
+import math
+
+import numpy as np
+
+from spec.conformance_pb2 import (
+    DATA,
+    FORWARD,
+    GRADIENT,
+    IDENTICAL,
+    METRICS,
+    PARAMETERS,
+    RELATIVE_L2,
+    RELATIVE_MAX,
+    STATE,
+    TRAJECTORY,
+    Bound,
+    Case,
+    Level,
+    Measurement,
+)
+from spec.loading import SpecError
+
+Arrays = dict[str, np.ndarray]
+
+# Which question answers a level, and the prefixes of its quantities; None for all.
+QUESTIONS: dict[Level, tuple[str, tuple[str, ...] | None]] = {
+    PARAMETERS: ("parameters", None),
+    DATA: ("data", None),
+    FORWARD: ("forward", ("eval/", "train/", "frozen/")),
+    GRADIENT: ("forward", ("gradient/",)),
+    STATE: ("forward", ("state/", "frozen_state/")),
+    METRICS: ("metrics", None),
+    TRAJECTORY: ("trajectory", None),
+}
+
+
+def compare(level: Level, case: Case, first: Arrays, second: Arrays) -> list[Measurement]:
+    """Measures every quantity of a level; a quantity that only one side gives fails.
+
+    `second` is the one that errors are relative to.
+    """
+    first, second = _of_level(level, first), _of_level(level, second)
+    typical = _root_mean_square(second)
+    result = []
+    for quantity in [*second, *(name for name in first if name not in second)]:
+        bound = bound_of(case, level, quantity)
+        if quantity in first and quantity in second:
+            result.append(measure(level, quantity, bound, first[quantity], second[quantity], typical))
+        else:
+            side = "second" if quantity in first else "first"
+            result.append(
+                Measurement(
+                    level=level,
+                    quantity=quantity,
+                    error=math.inf,
+                    bound=bound.bound,
+                    detail=f"missing in the {side} backend",
+                )
+            )
+    if level == PARAMETERS and _declared(first) != _declared(second):
+        detail = "the same parameters in another order"
+        result.append(Measurement(level=level, quantity="order", error=math.inf, detail=detail))
+    return result
+
+
+def _declared(arrays: Arrays) -> list[str]:
+    return [name for name in arrays if name.startswith("declaration/")]
+
+
+def _of_level(level: Level, arrays: Arrays) -> Arrays:
+    prefixes = QUESTIONS[level][1]
+    if prefixes is None:
+        return arrays
+    return {name: array for name, array in arrays.items() if name.startswith(prefixes)}
+
+
+def bound_of(case: Case, level: Level, quantity: str) -> Bound:
+    """The first of the case's bounds that fits the quantity; SpecError if none does."""
+    for bound in case.bounds:
+        if bound.level == level and fnmatch.fnmatchcase(quantity, bound.quantity):
+            return bound
+    raise SpecError(
+        f"case {case.workload}: no bound of level {Level.Name(level)} fits quantity {quantity!r}"
+    )
+
+
+def measure(
+    level: Level, quantity: str, bound: Bound, a: np.ndarray, b: np.ndarray, typical: float
+) -> Measurement:
+    """The error of `a` against `b` in the bound's measure. NaN on either side fails, unless both agree to the bit.
+
+    `typical` is the root mean square of all numbers of the level, for the bound's floor.
+    """
+    result = Measurement(level=level, quantity=quantity, bound=bound.bound)
+    if a.shape != b.shape or a.dtype != b.dtype:
+        result.error = math.inf
+        result.detail = f"{a.dtype}{list(a.shape)}, expected {b.dtype}{list(b.shape)}"
+        return result
+    if bound.measure == IDENTICAL:
+        errors = (_bits(a) != _bits(b)).astype(np.float64)
+        result.error = float(errors.sum())
+        result.passed = result.error <= bound.bound
+    else:
+        errors = np.abs(a.astype(np.float64) - b.astype(np.float64))
+        scale = bound.floor * typical
+        if bound.measure == RELATIVE_L2:
+            scale *= math.sqrt(b.size)
+            error, size = float(np.linalg.norm(errors)), float(np.linalg.norm(b.astype(np.float64)))
+        elif bound.measure == RELATIVE_MAX:
+            error, size = float(errors.max(initial=0)), float(np.abs(b).max(initial=0))
+        else:
+            raise SpecError(f"bound {bound.quantity!r} has no measure")
+        result.error = error / max(size, scale) if error else 0.0
+        if bound.growth_per_step:
+            result.error, result.passed = _along_steps(errors, np.abs(b), bound)
+        else:
+            result.passed = result.error <= bound.bound
+    if not result.passed:
+        result.detail = _worst_place(errors, a, b)
+    return result
+
+
+def _along_steps(errors: np.ndarray, sizes: np.ndarray, bound: Bound) -> tuple[float, bool]:
+    """Largest error relative to the value of its step, scaled back to step 0 by the allowed growth."""
+    growth = bound.growth_per_step ** np.arange(len(errors))
+    scaled = errors / sizes / growth
+    return float(scaled.max()), bool((scaled <= bound.bound).all())
+
+
+def _bits(array: np.ndarray) -> np.ndarray:
+    contiguous = np.ascontiguousarray(array)
+    return contiguous.view(f"u{array.dtype.itemsize}")
+
+
+def _worst_place(errors: np.ndarray, a: np.ndarray, b: np.ndarray) -> str:
+    if errors.ndim == 0:
+        return f"{a} against {b}"
+    place = np.unravel_index(np.argmax(np.where(np.isnan(errors), np.inf, errors)), errors.shape)
+    where = ", ".join(str(int(index)) for index in place)
+    return f"at [{where}]: {a[place]} against {b[place]}"
+
+
+def _root_mean_square(arrays: Arrays) -> float:
+    numbers = [a for a in arrays.values() if np.issubdtype(a.dtype, np.floating)]
+    size = sum(a.size for a in numbers)
+    return math.sqrt(sum(float(np.sum(np.square(a, dtype=np.float64))) for a in numbers) / max(size, 1))

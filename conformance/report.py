@@ -1,0 +1,90 @@
+"""The command: run cases and print a table.
+
+    python -m conformance.report [--workload PATTERN] [--level LEVEL ...] [--json FILE]
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from google.protobuf import json_format
+from rich.console import Console
+from rich.table import Table
+
+from conformance import runner
+from spec.conformance_pb2 import ConformanceReport, Level, WorkloadReport
+from spec.loading import SpecError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0 when everything passed, 1 when something did not, 2 for wrong arguments."""
+    parser = argparse.ArgumentParser(
+        prog="tandem conform",
+        description="Compare the JAX and the PyTorch backend, level by level.",
+    )
+    parser.add_argument("--workload", default="*", help="name or shell pattern (default: all)")
+    names = [Level.Name(level).lower() for level in runner.LEVELS]
+    parser.add_argument(
+        "--level", action="append", choices=names, help="repeat for several (default: all)"
+    )
+    parser.add_argument("--json", type=Path, help="also write the report as JSON to this file")
+    options = parser.parse_args(argv)
+    levels = [Level.Value(name.upper()) for name in options.level or names]
+    try:
+        cases = [runner.load_case(name) for name in runner.select(options.workload)]
+    except SpecError as error:
+        print(f"tandem conform: {error}", file=sys.stderr)
+        return 2
+    report = ConformanceReport()
+    with runner.processes() as testees:
+        for case in cases:
+            print(f"{case.workload} ...", file=sys.stderr, flush=True)
+            report.workloads.append(runner.run_case(testees, case, levels))
+    print_table(report, levels)
+    if options.json:
+        options.json.write_text(json_format.MessageToJson(report))
+    return 0 if all(map(runner.passed, report.workloads)) else 1
+
+
+def print_table(report: ConformanceReport, levels: Sequence[Level]) -> None:
+    """A row per workload; each cell has the worst error beside its bound. Failures follow, one line each."""
+    table = Table(title="Largest error / bound at each level")
+    table.add_column("workload")
+    for level in levels:
+        table.add_column(Level.Name(level).lower(), justify="right")
+    table.add_column("sec", justify="right")
+    for workload in report.workloads:
+        worst = runner.worst(workload)
+        cells = [cell(workload, level, worst) for level in levels]
+        table.add_row(workload.workload, *cells, f"{workload.wall_sec:.0f}")
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    console.print(table)
+    for workload in report.workloads:
+        for line in failures(workload):
+            console.print(line, style="red", markup=False, soft_wrap=True)
+
+
+def cell(workload: WorkloadReport, level: Level, worst) -> str:
+    if Level.Name(level) in workload.not_run:
+        return "[red]not run[/red]"
+    measurement = worst[level]
+    text = f"{measurement.error:.1e} / {measurement.bound:.0e}" if measurement.error else "equal"
+    if measurement.passed:
+        return text
+    return f"[yellow]known {text}[/yellow]" if measurement.known_failure else f"[red]FAIL {text}[/red]"
+
+
+def failures(workload: WorkloadReport) -> list[str]:
+    lines = [
+        runner.failure_line(workload.workload, m)
+        for m in workload.measurements
+        if not m.passed and not m.known_failure
+    ]
+    return lines + [
+        f"{workload.workload} {level}: not run: {reason}" for level, reason in workload.not_run.items()
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

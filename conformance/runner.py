@@ -1,0 +1,212 @@
+"""Runs cases: asks both backends, compares, and says what passed."""
+
+import contextlib
+import fnmatch
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conformance import comparison
+from conformance.comparison import Arrays
+from spec import loading
+from spec.conformance_pb2 import (
+    DATA,
+    FORWARD,
+    GRADIENT,
+    METRICS,
+    PARAMETERS,
+    STATE,
+    TRAJECTORY,
+    Case,
+    Level,
+    Measurement,
+    WorkloadReport,
+)
+
+CASES = Path(__file__).resolve().parent / "cases"
+BACKENDS = ("jax", "pytorch")
+LEVELS = (PARAMETERS, DATA, FORWARD, GRADIENT, STATE, METRICS, TRAJECTORY)
+
+
+class TesteeError(RuntimeError):
+    """A backend could not answer. The text is its traceback, or says how its process ended."""
+
+
+def case_names() -> list[str]:
+    """Workloads that have a case, sorted."""
+    return sorted(str(p.relative_to(CASES).with_suffix("")) for p in CASES.rglob("*.textproto"))
+
+
+def load_case(workload: str) -> Case:
+    """The case of a workload; SpecError if there is none or it breaks a rule."""
+    loading.one_of(workload, case_names(), "conformance case")
+    path = CASES / f"{workload}.textproto"
+    case = loading.checked(loading.read_message(path, Case), path)
+    if case.workload != workload:
+        raise loading.SpecError(f"{path}: workload is {case.workload!r}, expected {workload!r}")
+    return case
+
+
+class Process:
+    """A testee in a process of its own."""
+
+    def __init__(self, backend: str, command: Sequence[str] | None = None):
+        """`command` starts another program that answers the same questions."""
+        self.backend = backend
+        command = command or [sys.executable, "-m", "conformance.testee", "--backend", backend]
+        # One framework a process; deterministic sums on accelerators where XLA is asked before it starts.
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        self._folder = tempfile.TemporaryDirectory(prefix="conformance-")
+
+    def send(self, question: str, **arguments: Any) -> None:
+        """Asks without waiting for the answer."""
+        assert self._process.stdin is not None
+        out = str(Path(self._folder.name) / "answer.npz")
+        request = {"question": question, "out": out, **arguments}
+        with contextlib.suppress(BrokenPipeError):  # `receive` says how the process ended
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+
+    def receive(self) -> Arrays:
+        """The answer to the question that was sent; TesteeError if it is none."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise TesteeError(f"backend {self.backend} ended with status {self._process.wait()}")
+        answer = json.loads(line)
+        if not answer["ok"]:
+            raise TesteeError(answer["error"])
+        with np.load(Path(self._folder.name) / "answer.npz", allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def close(self) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+        self._folder.cleanup()
+
+
+@contextlib.contextmanager
+def processes(backends: Sequence[str] = BACKENDS) -> Iterator[list[Process]]:
+    """One running testee per backend."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(contextlib.closing(Process(name))) for name in backends]
+
+
+def arguments(case: Case, question: str) -> dict[str, Any]:
+    """What a question about a case is asked with."""
+    common = {"workload": case.workload, "seed": case.seed}
+    return common | {
+        "parameters": {},
+        "metrics": {},
+        "data": {"batch_size": case.batch_size, "num_batches": case.num_batches},
+        "forward": {
+            "batch_size": case.batch_size,
+            "dropout_rate": case.dropout_rate,
+            "label_smoothing": case.label_smoothing,
+        },
+        "trajectory": {
+            "submission": case.submission,
+            "trial": case.trial,
+            "num_steps": case.num_steps,
+        },
+    }[question]
+
+
+def ask(testees: Sequence[Process], case: Case, question: str) -> list[Arrays]:
+    """The answers of all testees, which work at the same time."""
+    for testee in testees:
+        testee.send(question, **arguments(case, question))
+    return [testee.receive() for testee in testees]
+
+
+def run_case(
+    testees: Sequence[Process], case: Case, levels: Sequence[Level] = LEVELS
+) -> WorkloadReport:
+    """Compares two testees on the levels of one case."""
+    start = time.monotonic()
+    report = WorkloadReport(workload=case.workload, backends=[t.backend for t in testees])
+    answers: dict[str, list[Arrays]] = {}
+    for level in levels:
+        question = comparison.QUESTIONS[level][0]
+        try:
+            if question not in answers:
+                answers[question] = ask(testees, case, question)
+        except TesteeError as error:
+            report.not_run[Level.Name(level)] = str(error)
+            continue
+        report.measurements.extend(
+            comparison.compare(level, case, *answers[question]) or [_nothing(level)]
+        )
+    apply_known_failures(case, report, levels)
+    report.wall_sec = time.monotonic() - start
+    return report
+
+
+def _nothing(level: Level) -> Measurement:
+    """A level of which neither backend has anything, such as statistics without batch norm."""
+    return Measurement(level=level, quantity="nothing to compare", passed=True)
+
+
+def apply_known_failures(case: Case, report: WorkloadReport, levels: Sequence[Level]) -> None:
+    """Marks measurements that fail as listed, and adds a failing one for every entry that does not hold any more."""
+    by_place = {(m.level, m.quantity): m for m in report.measurements}
+    for known in case.known_failures:
+        if known.level not in levels:
+            continue
+        found = by_place.get((known.level, known.quantity))
+        if found is not None and not found.passed and known.message in failure_line(case.workload, found):
+            found.known_failure = True
+            continue
+        state = "is not there" if found is None else "passes" if found.passed else "fails otherwise"
+        report.measurements.append(
+            Measurement(
+                level=known.level,
+                quantity=f"known failure: {known.quantity}",
+                detail=f"listed as failing with {known.message!r}, but it {state}: mend the list",
+            )
+        )
+
+
+def passed(report: WorkloadReport) -> bool:
+    """Whether every level ran and every quantity passed or failed as listed."""
+    return not report.not_run and all(m.passed or m.known_failure for m in report.measurements)
+
+
+def failure_line(workload: str, m: Measurement) -> str:
+    """One line that says where a failure is: workload, level, quantity, error, bound, both values."""
+    error = f"error {m.error:.3g} > bound {m.bound:.3g}"
+    return f"{workload} {Level.Name(m.level)} {m.quantity}: {error}; {m.detail}"
+
+
+def worst(report: WorkloadReport) -> Mapping[Level, Measurement]:
+    """For each level the measurement with the largest error over bound, failures first."""
+    result: dict[Level, Measurement] = {}
+    for m in report.measurements:
+        if m.level not in result or _badness(m) > _badness(result[m.level]):
+            result[m.level] = m
+    return result
+
+
+def _badness(m: Measurement) -> tuple[bool, float]:
+    return not m.passed, m.error / m.bound if m.bound else m.error
+
+
+def select(pattern: str) -> list[str]:
+    """Names of the cases that fit a shell pattern; SpecError if none does."""
+    chosen = fnmatch.filter(case_names(), pattern)
+    if not chosen:
+        loading.one_of(pattern, case_names(), "conformance case")
+    return chosen

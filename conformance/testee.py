@@ -1,0 +1,282 @@
+"""The program under test: one backend in one process, answering questions about itself.
+
+    python -m conformance.testee --backend jax
+
+reads one request a line on standard input and writes one answer a line on standard output, both JSON. A request is
+{"question": NAME, "out": FILE, ...arguments}; the answer's arrays go to FILE in numpy's .npz form, named by quantity, and the
+line is {"ok": true}, or {"ok": false, "error": TEXT}. Any program that does this can be compared (docs/conformance.md).
+
+Questions are the methods of `Testee`. Arrays are canonical (spec/parameter.proto). What is specific to a framework stands in
+conformance/testee_jax.py and conformance/testee_pytorch.py.
+"""
+
+import abc
+import argparse
+import collections
+import contextlib
+import dataclasses
+import importlib
+import itertools
+import json
+import sys
+import traceback
+import types
+from collections.abc import Iterable
+from typing import IO, Any
+
+import numpy as np
+
+from conformance.filling import filled_parameter, filled_state
+from inputs import pipeline
+from spec import loading, rng
+from spec.interface import ForwardPassMode
+
+Arrays = dict[str, np.ndarray]
+ROOT = loading.ROOT.parent / "submissions"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingPass:
+    """What one forward and backward pass gives: numpy arrays, gradients and state by canonical name."""
+
+    logits: np.ndarray
+    loss: Arrays
+    gradients: Arrays
+    state: Arrays
+
+
+class Testee(abc.ABC):
+    """Answers about one backend. Subclasses say how to touch the framework."""
+
+    @abc.abstractmethod
+    def workload(self, name: str) -> Any:
+        """The backend's workload object, with dropout masks of the specification."""
+
+    @abc.abstractmethod
+    def place(self, batch: Arrays) -> Any:
+        """The batch on the devices."""
+
+    @abc.abstractmethod
+    def fetch(self, tree: Any) -> Any:
+        """The same tree, with numpy arrays."""
+
+    @abc.abstractmethod
+    def key(self, words: np.ndarray) -> Any:
+        """What the framework takes for a random key."""
+
+    @abc.abstractmethod
+    def training_pass(
+        self,
+        workload: Any,
+        model: tuple[Any, Any],
+        batch: Any,
+        key: Any,
+        *,
+        update_batch_norm: bool,
+        dropout_rate: float,
+        label_smoothing: float,
+    ) -> TrainingPass:
+        """A pass in training mode; the gradient is that of summed / n_valid_examples."""
+
+    @abc.abstractmethod
+    def submission(self, name: str) -> types.ModuleType:
+        """The module of a submission for this framework."""
+
+    def parameters(self, workload: str, seed: int) -> Arrays:
+        """`declaration/<name>`: the Parameter message's bytes; `initial/<name>` and `initial_state/<name>`."""
+        chosen = self.workload(workload)
+        declared = {
+            p.name: np.frombuffer(p.SerializeToString(deterministic=True), np.uint8)
+            for p in chosen.parameters
+        }
+        params, state = chosen.export_model(
+            *chosen.init_model_fn(self.key(rng.key_words(seed, "model")))
+        )
+        return (
+            _named("declaration", declared)
+            | _named("initial", params)
+            | _named("initial_state", state)
+        )
+
+    def data(self, workload: str, seed: int, batch_size: int, num_batches: int) -> Arrays:
+        """Batches as the devices hold them, `<stream>/<i>/<key>`: `train`; `resumed`, its second half from a pipeline that starts
+        there; `sharded`, the first put together from two shards; and every evaluation split."""
+        message = loading.load_workload(workload)
+
+        def train(count: int, **options: Any) -> list[Arrays]:
+            batches = pipeline.TrainBatches(message, seed, batch_size, **options)
+            with contextlib.closing(batches):
+                return [self.fetch(self.place(b)) for b in itertools.islice(batches, count)]
+
+        half = num_batches // 2
+        shards = zip(*(train(num_batches, shard=(index, 2)) for index in range(2)), strict=True)
+        streams = {
+            "train": train(num_batches),
+            "resumed": train(num_batches - half, start_step=half),
+            "sharded": [{k: np.concatenate([a[k], b[k]]) for k in a} for a, b in shards],
+        }
+        for split in pipeline.eval_splits(message):
+            batches = pipeline.eval_batches(message, split)
+            streams[split] = [self.fetch(self.place(b)) for b in batches]
+        return {
+            f"{name}/{number}/{key}": array
+            for name, batches in streams.items()
+            for number, batch in enumerate(batches)
+            for key, array in batch.items()
+        }
+
+    def forward(
+        self,
+        workload: str,
+        seed: int,
+        batch_size: int,
+        dropout_rate: float,
+        label_smoothing: float,
+    ) -> Arrays:
+        """On filled parameters and state, the last example masked out: `eval/logits`, `eval/per_example`; with dropout and
+        smoothing `train/logits`, `train/<loss entry>`, `gradient/<name>` and `state/<name>` after the pass;
+        `frozen/logits` and `frozen_state/<name>` of a training pass with update_batch_norm=False."""
+        chosen = self.workload(workload)
+        batch = self.place(self._batch(workload, seed, batch_size))
+        key = self.key(rng.key_words(seed, "forward"))
+        params, state = self._filled(chosen, seed)
+        logits, _ = chosen.model_fn(
+            params, batch, state, ForwardPassMode.EVAL, key, update_batch_norm=False
+        )
+        loss = chosen.loss_fn(batch["targets"], logits, batch["weights"])
+        options = {"dropout_rate": dropout_rate, "label_smoothing": label_smoothing}
+        train = self.training_pass(
+            chosen, self._filled(chosen, seed), batch, key, update_batch_norm=True, **options
+        )
+        frozen = self.training_pass(
+            chosen, self._filled(chosen, seed), batch, key, update_batch_norm=False, **options
+        )
+        return (
+            _named("eval", self.fetch({"logits": logits, "per_example": loss["per_example"]}))
+            | _named("train", {"logits": train.logits, **train.loss})
+            | _named("gradient", train.gradients)
+            | _named("state", train.state)
+            | {"frozen/logits": frozen.logits}
+            | _named("frozen_state", frozen.state)
+        )
+
+    def metrics(self, workload: str, seed: int) -> Arrays:
+        """`<split>/<metric>` on filled parameters and state."""
+        chosen = self.workload(workload)
+        message = loading.load_workload(workload)
+        key = self.key(rng.key_words(seed, "metrics"))
+        model = self._filled(chosen, seed)
+        results = {
+            split: chosen.evaluate(*model, key, pipeline.eval_batches(message, split))
+            for split in pipeline.eval_splits(message)
+        }
+        return {
+            f"{split}/{metric}": np.float64(value)
+            for split, values in results.items()
+            for metric, value in values.items()
+        }
+
+    def trajectory(
+        self, workload: str, seed: int, submission: str, trial: int, num_steps: int
+    ) -> Arrays:
+        """A submission from the first parameters on: `loss` [num_steps] as it logs it, then `parameter/<name>` and
+        `state/<name>`."""
+        chosen = self.workload(workload)
+        module = self.submission(submission)
+        message = loading.load_workload(workload)
+        logger = chosen.metrics_logger = LossLogger()
+        params, state = chosen.init_model_fn(self.key(rng.key_words(seed, "model")))
+        point = point_of(submission, trial)
+        key = self.key(rng.key_words(seed, "optimizer"))
+        optimizer = module.init_optimizer_state(chosen, params, state, point, key)
+        batches = pipeline.TrainBatches(message, seed, module.get_batch_size(workload))
+        with contextlib.closing(batches):
+            queue = map(self.place, batches)
+            for step in range(num_steps):
+                key = self.key(rng.key_words(seed, "update", step=step))
+                batch = module.data_selection(
+                    chosen, queue, optimizer, params, state, point, step, key
+                )
+                optimizer, params, state = module.update_params(
+                    workload=chosen,
+                    current_param_container=params,
+                    current_params_types=chosen.model_params_types,
+                    model_state=state,
+                    hyperparameters=point,
+                    batch=batch,
+                    loss_type=chosen.loss_type,
+                    optimizer_state=optimizer,
+                    eval_results=[],
+                    global_step=step,
+                    rng=key,
+                )
+        final, statistics = chosen.export_model(params, state)
+        losses = np.array(self.fetch(logger.losses), np.float64)
+        return {"loss": losses} | _named("parameter", final) | _named("final_state", statistics)
+
+    def _filled(self, workload: Any, seed: int) -> tuple[Any, Any]:
+        _, state = workload.export_model(
+            *workload.init_model_fn(self.key(rng.key_words(seed, "model")))
+        )
+        return workload.import_model(
+            {p.name: filled_parameter(p, seed) for p in workload.parameters},
+            {name: filled_state(name, array.shape, seed) for name, array in state.items()},
+        )
+
+    def _batch(self, workload: str, seed: int, batch_size: int) -> Arrays:
+        message = loading.load_workload(workload)
+        source = pipeline.open_source(message)
+        batch = pipeline.train_batch(source, seed, batch_size, slice(None), 0)
+        weights = batch.get("weights", np.ones(batch["targets"].shape, np.float32)).copy()
+        weights[-1] = 0
+        return batch | {"weights": weights}
+
+
+class LossLogger:
+    """Collects the loss a submission logs, as the framework's scalars."""
+
+    def __init__(self) -> None:
+        self.losses: list[Any] = []
+
+    def append_scalar_metrics(self, metrics: dict[str, Any], global_step: int) -> None:
+        self.losses.append(metrics["loss"])
+
+
+def _named(prefix: str, arrays: Arrays) -> Arrays:
+    return {f"{prefix}/{name}": array for name, array in arrays.items()}
+
+
+def point_of(submission: str, trial: int) -> Any:
+    """Point number `trial` (from 1) of a submission's list."""
+    path = ROOT / submission / "search_space.json"
+    point = json.loads(path.read_text())[trial - 1]
+    return collections.namedtuple("Hyperparameters", point)(**point)
+
+
+def serve(testee: Testee, requests: Iterable[str], answers: IO[str]) -> None:
+    """Answers requests until the input ends."""
+    for line in requests:
+        request: dict[str, Any] = json.loads(line)
+        question, out = request.pop("question"), request.pop("out")
+        try:
+            arrays = getattr(testee, question)(**request)
+            with open(out, "wb") as file:
+                np.savez(file, **arrays)
+            answer = {"ok": True}
+        except Exception:  # reported by the runner; the next question may still be answered
+            answer = {"ok": False, "error": traceback.format_exc()}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Answers questions about one backend.")
+    parser.add_argument("--backend", required=True, choices=["jax", "pytorch"])
+    backend = parser.parse_args().backend
+    module = importlib.import_module(f"conformance.testee_{backend}")
+    answers = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):  # what others print must not mix with the answers
+        serve(module.open_testee(), sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""The JAX backend's answers."""
+
+import functools
+import importlib
+import types
+from typing import Any
+
+import jax
+import numpy as np
+
+from backends.jax import placement
+from backends.jax.workload import Workload
+from conformance.testee import Arrays, Testee, TrainingPass
+from spec import loading
+from spec.interface import ForwardPassMode
+
+
+def open_testee() -> Testee:
+    return JaxTestee()
+
+
+class JaxTestee(Testee):
+    def workload(self, name: str) -> Workload:
+        return Workload(loading.load_workload(name), "v0.6", shared_masks=True)
+
+    def place(self, batch: Arrays) -> Any:
+        return placement.place_batch(batch)
+
+    def fetch(self, tree: Any) -> Any:
+        return jax.device_get(tree)
+
+    def key(self, words: np.ndarray) -> Any:
+        return placement.rng(words)
+
+    def submission(self, name: str) -> types.ModuleType:
+        return importlib.import_module(f"submissions.{name}.submission_jax")
+
+    def training_pass(
+        self,
+        workload: Workload,
+        model: tuple[Any, Any],
+        batch: Any,
+        key: Any,
+        *,
+        update_batch_norm: bool,
+        dropout_rate: float,
+        label_smoothing: float,
+    ) -> TrainingPass:
+        params, state = model
+
+        @functools.partial(jax.value_and_grad, has_aux=True)
+        def mean_loss(params):
+            logits, new_state = workload.model_fn(
+                params,
+                batch,
+                state,
+                ForwardPassMode.TRAIN,
+                key,
+                update_batch_norm,
+                dropout_rate,
+            )
+            loss = workload.loss_fn(
+                batch["targets"], logits, batch["weights"], label_smoothing=label_smoothing
+            )
+            return loss["summed"] / loss["n_valid_examples"], (logits, loss, new_state)
+
+        (_, (logits, loss, new_state)), grads = jax.jit(mean_loss)(params)
+        gradients, statistics = workload.export_model(grads, new_state)
+        return TrainingPass(self.fetch(logits), self.fetch(loss), gradients, statistics)

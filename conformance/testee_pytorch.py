@@ -1,0 +1,64 @@
+"""The PyTorch backend's answers."""
+
+import importlib
+import types
+from typing import Any
+
+import numpy as np
+import torch
+
+from backends.pytorch import placement
+from backends.pytorch.workload import Workload, as_array
+from conformance.testee import Arrays, Testee, TrainingPass
+from spec import loading
+from spec.interface import ForwardPassMode
+
+
+def open_testee() -> Testee:
+    return PyTorchTestee()
+
+
+class PyTorchTestee(Testee):
+    def workload(self, name: str) -> Workload:
+        return Workload(loading.load_workload(name), "v0.6", shared_masks=True)
+
+    def place(self, batch: Arrays) -> Any:
+        return placement.place_batch(batch)
+
+    def fetch(self, tree: Any) -> Any:
+        return torch.utils._pytree.tree_map(as_array, tree)
+
+    def key(self, words: np.ndarray) -> Any:
+        return placement.rng(words)
+
+    def submission(self, name: str) -> types.ModuleType:
+        return importlib.import_module(f"submissions.{name}.submission_pytorch")
+
+    def training_pass(
+        self,
+        workload: Workload,
+        model: tuple[Any, Any],
+        batch: Any,
+        key: Any,
+        *,
+        update_batch_norm: bool,
+        dropout_rate: float,
+        label_smoothing: float,
+    ) -> TrainingPass:
+        params, state = model
+        logits, new_state = workload.model_fn(
+            params,
+            batch,
+            state,
+            ForwardPassMode.TRAIN,
+            key,
+            update_batch_norm,
+            dropout_rate,
+        )
+        loss = workload.loss_fn(
+            batch["targets"], logits, batch["weights"], label_smoothing=label_smoothing
+        )
+        (loss["summed"] / loss["n_valid_examples"]).backward()
+        _, statistics = workload.export_model(params, new_state)
+        gradients = workload.export_gradients(params)
+        return TrainingPass(self.fetch(logits), self.fetch(loss), gradients, statistics)

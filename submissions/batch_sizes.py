@@ -1,0 +1,28 @@
+"""Global batch sizes that the reference submissions share."""
+
+# Those of the benchmark's baselines; the development workloads' are ours.
+BASELINE = {
+    "criteo1tb": 262_144,
+    "fastmri": 32,
+    "imagenet_resnet": 1024,
+    "imagenet_resnet_silu": 512,
+    "imagenet_resnet_gelu": 512,
+    "imagenet_vit": 1024,
+    "librispeech_conformer": 256,
+    "librispeech_deepspeech": 256,
+    "ogbg": 512,
+    "wmt": 128,
+    "finewebedu_lm": 64,
+    "mnist": 16,
+    "cifar": 128,
+    "digits_resnet": 64,
+    "digits_vit": 64,
+    "pydoc_lm": 32,
+}
+
+
+def baseline_batch_size(workload_name: str) -> int:
+    """The baseline's global batch size; ValueError for a workload it does not know."""
+    if workload_name not in BASELINE:
+        raise ValueError(f"no batch size for workload {workload_name!r}; known: {', '.join(BASELINE)}")
+    return BASELINE[workload_name]
