@@ -1,0 +1,1 @@
+"""Scripts that measure and print tables. Nothing here is a test."""
