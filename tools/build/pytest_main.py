@@ -37,18 +37,20 @@ def sharding_from_environment() -> Sharding:
     )
 
 
-def dump_stacks_before_timeout() -> None:
-    """pytest redirects standard error while a test runs, so this writes to a copy of it."""
+def dump_stacks_on_crash_or_timeout() -> None:
+    """In place of pytest's own plugin, which gives up waiting for a hang at the first failure."""
+    stderr = os.dup(2)  # pytest redirects standard error while a test runs.
+    faulthandler.enable(stderr)
     after = int(os.environ.get("TEST_TIMEOUT", "0")) - _DUMP_BEFORE_TIMEOUT_SEC
     if after > 0:
-        faulthandler.dump_traceback_later(after, file=os.fdopen(os.dup(2), "w"))
+        faulthandler.dump_traceback_later(after, file=stderr)
 
 
 def main() -> int:
     temporary = os.environ["TEST_TMPDIR"]
     root = pathlib.Path(os.environ["TEST_SRCDIR"], os.environ["TEST_WORKSPACE"])
     os.environ.setdefault("HOME", temporary)
-    dump_stacks_before_timeout()
+    dump_stacks_on_crash_or_timeout()
 
     arguments = [
         f"--config-file={root / 'pyproject.toml'}",
@@ -56,6 +58,7 @@ def main() -> int:
         f"--basetemp={temporary}/pytest",
         f"--junitxml={os.environ['XML_OUTPUT_FILE']}",
         "-pno:cacheprovider",
+        "-pno:faulthandler",
         "-v",  # Names the test that was running when a process dies.
     ]
     test_filter = os.environ.get("TESTBRIDGE_TEST_ONLY")
