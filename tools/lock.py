@@ -2,8 +2,8 @@
 
     python tools/lock.py
 
-Versions already in the lock are kept where pyproject.toml allows them; to upgrade a distribution,
-delete its lines from the lock first. The lock is for the interpreter and platform that this runs
+Versions already in the lock are kept; to change that of a distribution, delete its lines from the
+lock first. The lock is for the interpreter and platform that this runs
 on (Python 3.11, Linux x86-64), with the builds that pip is configured to find: PyTorch's CPU build.
 """
 
@@ -21,7 +21,7 @@ LOCK = ROOT / "requirements_lock.txt"
 
 _HEADER = """\
 # Written by tools/lock.py from pyproject.toml, all extras. Python 3.11, Linux x86-64, CPU builds.
-# To upgrade a distribution, delete its lines and run `python tools/lock.py`.
+# To change a version, delete its lines and run `python tools/lock.py`.
 """
 
 
@@ -43,15 +43,18 @@ def pins(lock_text: str) -> dict[str, str]:
 
 
 def resolve(wanted: list[str], constraints: list[str]) -> dict[str, Any]:
-    """pip's installation report for `wanted`, as if nothing were installed."""
+    """The installation report of pip for `wanted`, as if nothing were installed."""
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder, "report.json")
         constraints_file = pathlib.Path(folder, "constraints.txt")
         constraints_file.write_text("\n".join(constraints))
         subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
-            + ["--only-binary=:all:", f"--report={report}", f"--constraint={constraints_file}"]
-            + wanted,
+            [
+                *(sys.executable, "-m", "pip", "install", "--quiet", "--dry-run"),
+                *("--ignore-installed", "--only-binary=:all:"),
+                *(f"--report={report}", f"--constraint={constraints_file}"),
+                *wanted,
+            ],
             check=True,
         )
         return json.loads(report.read_text())

@@ -1,9 +1,12 @@
 """Generates the Python modules of spec/*.proto: `spec/*_pb2.py`, and `.pyi` for type checkers.
 
+Without arguments it writes them beside the .proto files, where they are checked in:
+
     python tools/protos.py                            (or ./bazelw run //tools:protos)
-        writes them beside the .proto files, where they are checked in
-    python tools/protos.py --output DIR PROTO ...
-        writes those of PROTO (paths relative to the current folder) below DIR; for Bazel's rule
+
+Bazel's rule names the files and the folder, both relative to the current one:
+
+    python tools/protos.py --output DIR spec/x.proto ...
 """
 
 import argparse

@@ -37,8 +37,10 @@ def make_venv(lock: pathlib.Path, path: pathlib.Path) -> None:
     venv.create(path, with_pip=True)
     python = path / "bin" / "python"
     install = subprocess.run(
-        [python, "-m", "pip", "install", "-qq", "--no-deps", "--no-compile", "--require-hashes"]
-        + ["--only-binary=:all:", "-r", lock],
+        [
+            *(python, "-m", "pip", "install", "-qq", "--no-deps", "--no-compile"),
+            *("--require-hashes", "--only-binary=:all:", "-r", lock),
+        ],
         stdout=sys.stderr,
         stderr=subprocess.PIPE,
         text=True,

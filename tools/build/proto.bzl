@@ -43,7 +43,12 @@ def _py_proto_library_impl(ctx):
             files = depset(modules + stubs),
             runfiles = ctx.runfiles(files = modules),
         ),
-        PyInfo(transitive_sources = depset(modules)),
+        PyInfo(
+            transitive_sources = depset(
+                modules,
+                transitive = [ctx.attr._runtime[PyInfo].transitive_sources],
+            ),
+        ),
     ]
 
 py_proto_library = rule(
@@ -51,6 +56,7 @@ py_proto_library = rule(
     attrs = {
         "protos": attr.label(providers = [ProtoSourcesInfo], mandatory = True),
         "_protos": attr.label(default = "//tools:protos", executable = True, cfg = "exec"),
+        "_runtime": attr.label(default = "@pypi//protobuf", providers = [PyInfo]),
     },
     doc = "The `_pb2` modules of a proto_library in the same package.",
 )

@@ -1,0 +1,114 @@
+"""Runs the entry point of pytest_test as Bazel would, over small test files."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+MAIN = pathlib.Path(__file__).parent / "pytest_main.py"
+
+THREE_TESTS = """
+import os, pathlib
+def test_a(tmp_path): assert str(tmp_path).startswith(os.environ["TEST_TMPDIR"])
+def test_b(): assert pathlib.Path.home().exists()
+def test_c(): pass
+"""
+
+
+class Run:
+    """A finished run: its exit status, its output, and the outcomes in its report."""
+
+    def __init__(self, folder: pathlib.Path, text: str, environment: dict[str, str]) -> None:
+        workspace = folder / "runfiles" / "tandem"
+        workspace.mkdir(parents=True, exist_ok=True)
+        (folder / "tmp").mkdir(exist_ok=True)
+        (workspace / "pyproject.toml").write_text("[tool.pytest]\npythonpath = ['.']\n")
+        (workspace / "x_test.py").write_text(text)
+        report = folder / "test.xml"
+        result = subprocess.run(
+            [sys.executable, MAIN, "x_test.py"],
+            cwd=workspace,
+            env={
+                "PATH": os.environ["PATH"],
+                "TEST_SRCDIR": str(folder / "runfiles"),
+                "TEST_WORKSPACE": "tandem",
+                "TEST_TMPDIR": str(folder / "tmp"),
+                "XML_OUTPUT_FILE": str(report),
+                **environment,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.status = result.returncode
+        self.output = result.stdout
+        self.names: list[str] = []
+        if report.exists():
+            cases = ElementTree.parse(report).getroot().iter("testcase")
+            self.names = [case.attrib["name"] for case in cases]
+
+
+@pytest.fixture
+def run(tmp_path):
+    return lambda text, **environment: Run(tmp_path, text, environment)
+
+
+def test_passes_and_reports(run):
+    result = run(THREE_TESTS)
+    assert (result.status, result.names) == (0, ["test_a", "test_b", "test_c"]), result.output
+
+
+@pytest.mark.parametrize(
+    "text", ["def test_a(): assert False", "import no_such_module", "def (", "", "def f(): pass"]
+)
+def test_failures_errors_and_empty_files_fail(run, text):
+    assert run(text).status not in (0, None)
+
+
+def test_a_crash_fails_and_names_the_test(run):
+    result = run("def test_boom():\n    import os; os._exit(0 + 7)")
+    assert result.status == 7
+    assert "test_boom" in result.output
+
+
+def test_a_crash_by_signal_prints_a_stack(run):
+    result = run("def test_boom():\n    import faulthandler; faulthandler._sigsegv()")
+    assert result.status < 0
+    assert "in test_boom" in result.output
+
+
+def test_a_hang_prints_a_stack_before_the_time_limit(run):
+    # The dump comes one second into a limit of six; killed by the test's own alarm thereafter.
+    hang = "import signal\ndef test_hang():\n    signal.alarm(3)\n    signal.pause()"
+    result = run(hang, TEST_TIMEOUT="6")
+    assert result.status < 0
+    assert "in test_hang" in result.output
+
+
+def test_filter_selects(run):
+    assert run(THREE_TESTS, TESTBRIDGE_TEST_ONLY="test_b").names == ["test_b"]
+    assert run(THREE_TESTS, TESTBRIDGE_TEST_ONLY="none_such").status == 0
+
+
+def test_shards_split_the_tests(run, tmp_path):
+    status_file = tmp_path / "shard status"
+    seen = []
+    for index in range(4):
+        result = run(
+            THREE_TESTS,
+            TEST_TOTAL_SHARDS="4",
+            TEST_SHARD_INDEX=str(index),
+            TEST_SHARD_STATUS_FILE=str(status_file),
+        )
+        assert result.status == 0, result.output
+        seen.append(result.names)
+    assert sorted(sum(seen, [])) == ["test_a", "test_b", "test_c"]
+    assert max(map(len, seen)) == 1
+    assert status_file.exists()
+
+
+def test_an_empty_file_fails_in_every_shard(run):
+    assert run("", TEST_TOTAL_SHARDS="2", TEST_SHARD_INDEX="1").status == 5

@@ -1,0 +1,141 @@
+"""Holds the BUILD files against the Python files: who owns a file, and are its imports declared?
+
+Bazel's sandbox cannot find these mistakes: every distribution of the lock can be imported by every
+test, and a test file that no BUILD file mentions is silently never run.
+"""
+
+import ast
+import builtins
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tools import imports
+
+_OWNING_RULES = ("py_library", "py_binary", "pytest_test", "py_proto_library", "exports_files")
+_IMPLICIT_DEPS = {
+    "py_proto_library": ("@pypi//protobuf",),
+    "pytest_test": ("@pypi//hypothesis", "@pypi//pytest"),
+}
+
+
+class Target(NamedTuple):
+    """A rule of a BUILD file that owns Python files."""
+
+    label: str  # //package:name
+    rule: str
+    files: frozenset[str]  # paths from the root
+    deps: frozenset[str]  # absolute labels
+
+
+def absolute_label(label: str, package: str) -> str:
+    """`:x` and `//a/b` written in full; labels of other repositories stay as they are."""
+    if label.startswith("@"):
+        return label
+    if not label.startswith("//"):
+        return f"//{package}:{label.removeprefix(':')}"
+    return label if ":" in label else f"{label}:{label.rsplit('/', 1)[-1]}"
+
+
+def read_calls(root: pathlib.Path, package: str) -> list[tuple[str, dict[str, Any]]]:
+    """Runs a BUILD file, whose language is a subset of Python, and notes which rules it calls."""
+    folder = root / package
+    calls: list[tuple[str, dict[str, Any]]] = []
+
+    def glob(include: Sequence[str], exclude: Sequence[str] = ()) -> list[str]:
+        paths = {path for pattern in include for path in folder.glob(pattern)}
+        paths -= {path for pattern in exclude for path in folder.glob(pattern)}
+        return sorted(path.relative_to(folder).as_posix() for path in paths)
+
+    def recorder(rule: str) -> Any:
+        def record(*args: Any, **attrs: Any) -> None:
+            calls.append((rule, {"srcs": args[0], **attrs} if args else attrs))
+
+        return record
+
+    tree = ast.parse((folder / "BUILD").read_text())
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    scope = {name: recorder(name) for name in names if not hasattr(builtins, name)}
+    exec(compile(tree, f"{package}/BUILD", "exec"), scope | {"glob": glob})
+    return calls
+
+
+def read_targets(root: pathlib.Path, package: str) -> Iterator[Target]:
+    """The targets of a package that own Python files."""
+    calls = read_calls(root, package)
+    named = {attrs["name"]: attrs for _, attrs in calls if "name" in attrs}
+    for rule, attrs in calls:
+        if rule not in _OWNING_RULES:
+            continue
+        if rule == "py_proto_library":
+            protos = named[attrs["protos"].removeprefix(":")]["srcs"]
+            sources = [proto.removesuffix(".proto") + "_pb2.py" for proto in protos]
+        elif rule == "pytest_test":
+            sources = attrs.get("srcs") or [attrs["name"] + ".py"]
+        else:
+            sources = attrs.get("srcs", [])
+        deps = [absolute_label(dep, package) for dep in attrs.get("deps", [])]
+        prefix = f"{package}/" if package else ""
+        yield Target(
+            label=f"//{package}:{attrs.get('name', 'BUILD')}",
+            rule=rule,
+            files=frozenset(prefix + source for source in sources),
+            deps=frozenset([*deps, *_IMPLICIT_DEPS.get(rule, ())]),
+        )
+
+
+def is_build_file(path: str) -> bool:
+    return path.rsplit("/", 1)[-1] == "BUILD"
+
+
+def check(root: pathlib.Path, distributions: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Describes every file without an owner and every import that is not declared.
+
+    Args:
+      root: the repository.
+      distributions: for each importable top-level name the distributions that provide it.
+    """
+    paths = imports.working_files(root)
+    files = {path for path in paths if path.endswith(".py")}
+    packages = [path.removesuffix("BUILD").rstrip("/") for path in paths if is_build_file(path)]
+    targets = [target for package in packages for target in read_targets(root, package)]
+    owners: dict[str, list[Target]] = {file: [] for file in files}
+    for target in targets:
+        for file in target.files & files:
+            owners[file].append(target)
+
+    for file in sorted(files):
+        if not owners[file]:
+            yield f"{file}: in no target's srcs; add it to the BUILD file"
+        if file.endswith("_test.py") and all(t.rule != "pytest_test" for t in owners[file]):
+            yield f"{file}: no pytest_test runs it"
+        for target in owners[file]:
+            for name in sorted(set(imports.imported_names((root / file).read_text()))):
+                missing = _missing_dep(name, target, files, owners, distributions)
+                if missing:
+                    yield f"{file}: imports {name}; {target.label} needs {missing} in deps"
+
+
+def _missing_dep(
+    name: str,
+    target: Target,
+    files: set[str],
+    owners: Mapping[str, Sequence[Target]],
+    distributions: Mapping[str, Sequence[str]],
+) -> str | None:
+    """The dependency that `target` lacks to import the dotted `name`, or None."""
+    if target.rule == "exports_files":
+        return None
+    file = imports.own_file(name, files)
+    if file:
+        labels = {owner.label for owner in owners[file] if file not in target.files}
+    elif imports.is_third_party(name):
+        top = name.split(".")[0]
+        labels = {f"@pypi//{_label_name(d)}" for d in distributions.get(top, [top])}
+    else:
+        labels = set()
+    return " or ".join(sorted(labels)) if labels.isdisjoint(target.deps) else None
+
+
+def _label_name(distribution: str) -> str:
+    return distribution.lower().replace("-", "_").replace(".", "_")
