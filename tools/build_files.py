@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from tools import imports
 
-_OWNING_RULES = ("py_library", "py_binary", "pytest_test", "py_proto_library", "exports_files")
+_OWNING_RULES = ("exports_files", "py_binary", "py_library", "py_proto_library", "pytest_test")
 _IMPLICIT_DEPS = {
     "py_proto_library": ("@pypi//protobuf",),
     "pytest_test": ("@pypi//hypothesis", "@pypi//pytest"),
@@ -45,7 +45,9 @@ def read_calls(root: pathlib.Path, package: str) -> list[tuple[str, dict[str, An
     def glob(include: Sequence[str], exclude: Sequence[str] = ()) -> list[str]:
         paths = {path for pattern in include for path in folder.glob(pattern)}
         paths -= {path for pattern in exclude for path in folder.glob(pattern)}
-        return sorted(path.relative_to(folder).as_posix() for path in paths)
+        relative = [path.relative_to(folder) for path in paths]
+        own = [path for path in relative if not _in_subpackage(folder, path)]
+        return sorted(path.as_posix() for path in own)
 
     def recorder(rule: str) -> Any:
         def record(*args: Any, **attrs: Any) -> None:
@@ -58,6 +60,11 @@ def read_calls(root: pathlib.Path, package: str) -> list[tuple[str, dict[str, An
     scope = {name: recorder(name) for name in names if not hasattr(builtins, name)}
     exec(compile(tree, f"{package}/BUILD", "exec"), scope | {"glob": glob})
     return calls
+
+
+def _in_subpackage(folder: pathlib.Path, path: pathlib.Path) -> bool:
+    """Whether a folder on the way to `path` has a BUILD file of its own; glob stops there."""
+    return any((folder / parent / "BUILD").exists() for parent in list(path.parents)[:-1])
 
 
 def read_targets(root: pathlib.Path, package: str) -> Iterator[Target]:
@@ -84,10 +91,6 @@ def read_targets(root: pathlib.Path, package: str) -> Iterator[Target]:
         )
 
 
-def is_build_file(path: str) -> bool:
-    return path.rsplit("/", 1)[-1] == "BUILD"
-
-
 def check(root: pathlib.Path, distributions: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Describes every file without an owner and every import that is not declared.
 
@@ -96,45 +99,49 @@ def check(root: pathlib.Path, distributions: Mapping[str, Sequence[str]]) -> Ite
       distributions: for each importable top-level name the distributions that provide it.
     """
     paths = imports.working_files(root)
-    files = {path for path in paths if path.endswith(".py")}
-    packages = [path.removesuffix("BUILD").rstrip("/") for path in paths if is_build_file(path)]
-    targets = [target for package in packages for target in read_targets(root, package)]
-    owners: dict[str, list[Target]] = {file: [] for file in files}
-    for target in targets:
-        for file in target.files & files:
-            owners[file].append(target)
+    files = [path for path in paths if path.endswith(".py")]
+    packages = [pathlib.PurePosixPath(path).parent for path in paths if _is_build_file(path)]
+    targets = [
+        target
+        for package in packages
+        for target in read_targets(root, package.as_posix().removeprefix("."))
+    ]
+    owners = {file: [target for target in targets if file in target.files] for file in files}
 
-    for file in sorted(files):
+    for file in files:
         if not owners[file]:
             yield f"{file}: in no target's srcs; add it to the BUILD file"
-        if file.endswith("_test.py") and all(t.rule != "pytest_test" for t in owners[file]):
+        elif file.endswith("_test.py") and all(t.rule != "pytest_test" for t in owners[file]):
             yield f"{file}: no pytest_test runs it"
         for target in owners[file]:
-            for name in sorted(set(imports.imported_names((root / file).read_text()))):
-                missing = _missing_dep(name, target, files, owners, distributions)
-                if missing:
-                    yield f"{file}: imports {name}; {target.label} needs {missing} in deps"
+            if target.rule != "exports_files":
+                yield from _undeclared(root, file, target, owners, distributions)
 
 
-def _missing_dep(
-    name: str,
+def _is_build_file(path: str) -> bool:
+    return pathlib.PurePosixPath(path).name == "BUILD"
+
+
+def _undeclared(
+    root: pathlib.Path,
+    file: str,
     target: Target,
-    files: set[str],
     owners: Mapping[str, Sequence[Target]],
     distributions: Mapping[str, Sequence[str]],
-) -> str | None:
-    """The dependency that `target` lacks to import the dotted `name`, or None."""
-    if target.rule == "exports_files":
-        return None
-    file = imports.own_file(name, files)
-    if file:
-        labels = {owner.label for owner in owners[file] if file not in target.files}
-    elif imports.is_third_party(name):
-        top = name.split(".")[0]
-        labels = {f"@pypi//{_label_name(d)}" for d in distributions.get(top, [top])}
-    else:
-        labels = set()
-    return " or ".join(sorted(labels)) if labels.isdisjoint(target.deps) else None
+) -> Iterator[str]:
+    """Describes what `file` imports although `target` does not depend on it."""
+    for name in sorted(set(imports.imported_names((root / file).read_text()))):
+        imported = imports.own_file(name, owners)
+        if imported:
+            labels = {owner.label for owner in owners[imported] if imported not in target.files}
+        elif imports.is_third_party(name):
+            top = name.split(".")[0]
+            labels = {f"@pypi//{_label_name(d)}" for d in distributions.get(top, [top])}
+        else:
+            continue
+        if labels and labels.isdisjoint(target.deps):
+            missing = " or ".join(sorted(labels))
+            yield f"{file}: imports {name}; {target.label} needs {missing} in deps"
 
 
 def _label_name(distribution: str) -> str:

@@ -1,14 +1,18 @@
+import pathlib
 import textwrap
+from collections.abc import Callable
 
 import pytest
 
 from tools import build_files
 
+Check = Callable[[dict[str, str]], list[str]]
+
 DISTRIBUTIONS = {"numpy": ["numpy"], "sklearn": ["scikit-learn"], "google": ["protobuf", "other"]}
 
 
 @pytest.fixture
-def check(tmp_path):
+def check(tmp_path: pathlib.Path) -> Check:
     """Writes files given as {path: text} and returns the complaints about them."""
 
     def run(files: dict[str, str]) -> list[str]:
@@ -20,7 +24,7 @@ def check(tmp_path):
     return run
 
 
-def test_declared_imports_are_fine(check):
+def test_declared_imports_are_fine(check: Check) -> None:
     assert not check(
         {
             "BUILD": 'exports_files(["setup.py"])',
@@ -47,7 +51,7 @@ def test_declared_imports_are_fine(check):
     )
 
 
-def test_undeclared_imports_are_named_with_what_is_missing(check):
+def test_undeclared_imports_are_named_with_what_is_missing(check: Check) -> None:
     complaints = check(
         {
             "a/BUILD": 'py_library(name = "a", srcs = ["a.py"])',
@@ -62,20 +66,30 @@ def test_undeclared_imports_are_named_with_what_is_missing(check):
     ]
 
 
-def test_a_file_in_no_target_is_named(check):
+def test_globs_stop_at_other_packages(check: Check) -> None:
+    files = {
+        "a/BUILD": 'py_library(name = "a", srcs = glob(["**/*.py"]))',
+        "a/x/y.py": "",
+        "a/b/BUILD": "",
+        "a/b/c.py": "",
+    }
+    assert check(files) == ["a/b/c.py: in no target's srcs; add it to the BUILD file"]
+
+
+def test_a_file_in_no_target_is_named(check: Check) -> None:
     assert check({"a/BUILD": "", "a/x.py": ""}) == [
         "a/x.py: in no target's srcs; add it to the BUILD file"
     ]
 
 
-def test_a_test_file_that_nothing_runs_is_named(check):
+def test_a_test_file_that_nothing_runs_is_named(check: Check) -> None:
     complaints = check(
         {"a/BUILD": 'py_library(name = "a", srcs = glob(["*.py"]))', "a/x_test.py": ""}
     )
     assert complaints == ["a/x_test.py: no pytest_test runs it"]
 
 
-def test_generated_modules_belong_to_the_rule_that_generates_them(check):
+def test_generated_modules_belong_to_the_rule_that_generates_them(check: Check) -> None:
     build = """
         proto_library(name = "protos", srcs = glob(["*.proto"]))
         py_proto_library(name = "py_protos", protos = ":protos")
@@ -88,7 +102,7 @@ def test_generated_modules_belong_to_the_rule_that_generates_them(check):
     ]
 
 
-def test_relative_imports_are_refused(check):
+def test_relative_imports_are_refused(check: Check) -> None:
     files = {"a/BUILD": 'py_library(name = "a", srcs = ["a.py"])', "a/a.py": "from . import b"}
     with pytest.raises(ValueError, match="relative import"):
         check(files)
@@ -104,5 +118,5 @@ def test_relative_imports_are_refused(check):
         ("@pypi//numpy", "@pypi//numpy"),
     ],
 )
-def test_labels_are_written_in_full(label, expected):
+def test_labels_are_written_in_full(label: str, expected: str) -> None:
     assert build_files.absolute_label(label, "p/q") == expected

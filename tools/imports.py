@@ -4,7 +4,7 @@ import ast
 import os
 import pathlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 _SKIPPED_FOLDERS = ("bazel-", ".", "runs", "__pycache__")
 
@@ -33,7 +33,7 @@ def imported_names(source: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def own_file(name: str, files: set[str]) -> str | None:
+def own_file(name: str, files: Collection[str]) -> str | None:
     """The file of `files` that the dotted name is in, or None when it is not of this repository."""
     parts = name.split(".")
     for length in range(len(parts), 0, -1):

@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize("command", ["ruff format --diff .", "ruff check .", "mypy ."])
-def test_tool_has_no_complaint(command):
+def test_tool_has_no_complaint(command: str) -> None:
     result = subprocess.run(
         [sys.executable, "-m", *command.split()],
         cwd=ROOT,
@@ -29,7 +29,7 @@ def test_tool_has_no_complaint(command):
     assert result.returncode == 0, f"{command}\n{result.stdout}"
 
 
-def test_build_files_declare_what_python_files_import():
+def test_build_files_declare_what_python_files_import() -> None:
     distributions = importlib.metadata.packages_distributions()
     complaints = list(build_files.check(ROOT, distributions))
     assert not complaints, "\n".join(complaints)

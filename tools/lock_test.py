@@ -1,5 +1,6 @@
 import pathlib
 import tomllib
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -10,11 +11,11 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 
 @pytest.fixture
-def project():
+def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def test_the_lock_satisfies_pyproject(project):
+def test_the_lock_satisfies_pyproject(project: dict[str, Any]) -> None:
     pins = lock.pins((ROOT / "requirements_lock.txt").read_text())
     wrong = []
     for line in lock.requirements(project):
@@ -25,13 +26,13 @@ def test_the_lock_satisfies_pyproject(project):
     assert not wrong, "run `python tools/lock.py`:\n" + "\n".join(wrong)
 
 
-def test_requirements_include_the_extras(project):
+def test_requirements_include_the_extras(project: dict[str, Any]) -> None:
     names = {Requirement(line).name for line in lock.requirements(project)}
     assert {"numpy", "jax", "torch", "pytest"} <= names
 
 
-def test_formats_sorted_with_normalised_names():
-    def item(name, version, digest):
+def test_formats_sorted_with_normalised_names() -> None:
+    def item(name: str, version: str, digest: str) -> dict[str, Any]:
         return {
             "metadata": {"name": name, "version": version},
             "download_info": {"archive_info": {"hashes": {"sha256": digest}}},

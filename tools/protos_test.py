@@ -7,7 +7,7 @@ from tools import protos
 REPOSITORY = pathlib.Path(__file__).parent.parent
 
 
-def test_checked_in_modules_are_those_of_the_proto_files(tmp_path):
+def test_checked_in_modules_are_those_of_the_proto_files(tmp_path: pathlib.Path) -> None:
     sources = protos.spec_protos(REPOSITORY)
     assert sources, "no spec/*.proto found"
     protos.generate(REPOSITORY, sources, tmp_path)
@@ -19,7 +19,7 @@ def test_checked_in_modules_are_those_of_the_proto_files(tmp_path):
     assert not stale, f"{stale} do not match spec/*.proto: run `python tools/protos.py`"
 
 
-def test_update_writes_new_modules_and_removes_orphans(tmp_path):
+def test_update_writes_new_modules_and_removes_orphans(tmp_path: pathlib.Path) -> None:
     spec = tmp_path / "spec"
     spec.mkdir()
     (spec / "a.proto").write_text('syntax = "proto3"; message A { int32 x = 1; }')
@@ -30,7 +30,9 @@ def test_update_writes_new_modules_and_removes_orphans(tmp_path):
     assert names == ["a.proto", "a_pb2.py", "a_pb2.pyi", "other.py"]
 
 
-def test_a_proto_that_does_not_parse_is_an_error(tmp_path, capfd):
+def test_a_proto_that_does_not_parse_is_an_error(
+    tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "bad.proto").write_text("message {")
     with pytest.raises(SystemExit, match="protoc failed"):
         protos.generate(tmp_path, ["bad.proto"], tmp_path)
