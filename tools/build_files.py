@@ -114,7 +114,9 @@ def check(root: pathlib.Path, distributions: Mapping[str, Sequence[str]]) -> Ite
         elif file.endswith("_test.py") and all(t.rule != "pytest_test" for t in owners[file]):
             yield f"{file}: no pytest_test runs it"
         for target in owners[file]:
-            if target.rule != "exports_files":
+            # The main file of a program may be part of a library that the program depends on.
+            in_library = any(owner.label in target.deps for owner in owners[file])
+            if target.rule != "exports_files" and not in_library:
                 yield from _undeclared(root, file, target, owners, distributions)
 
 

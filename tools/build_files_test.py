@@ -66,6 +66,18 @@ def test_undeclared_imports_are_named_with_what_is_missing(check: Check) -> None
     ]
 
 
+def test_a_program_may_depend_on_the_library_that_has_its_main_file(check: Check) -> None:
+    build = """
+        py_library(name = "a", srcs = ["run.py"], deps = ["@pypi//numpy"])
+        py_binary(name = "run", srcs = ["run.py"], deps = [{deps}])
+    """
+    files = {"a/run.py": "import numpy"}
+    assert not check({"a/BUILD": build.format(deps='":a"'), **files})
+    assert check({"a/BUILD": build.format(deps=""), **files}) == [
+        "a/run.py: imports numpy; //a:run needs @pypi//numpy in deps"
+    ]
+
+
 def test_globs_stop_at_other_packages(check: Check) -> None:
     files = {
         "a/BUILD": 'py_library(name = "a", srcs = glob(["**/*.py"]))',
