@@ -1,0 +1,109 @@
+"""The trial's clock, written from spec/timing.proto.
+
+Time is a sequence of segments without gaps: whatever passes between two readings belongs to exactly one segment. Sums are
+integers of nanoseconds, so that they are exact. Before a segment ends, every device has finished the work enqueued so far,
+so no segment pays for another's work.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from spec.event_pb2 import ClockReading
+from spec.timing_pb2 import Segment
+
+SUBMISSION_SEGMENTS = frozenset({Segment.STEP, Segment.PREPARE_FOR_EVAL})  # the only ones that may be timed
+
+
+def no_devices(*results: Any) -> None:
+    """The barrier before there is a backend."""
+
+
+class Clock:
+    """Begins in SET_UP at the moment it is made.
+
+    Attributes:
+      step: steps taken.
+      segment: the segment that is running.
+      synchronize: the device barrier; called with the results that the segment may still be computing.
+    """
+
+    def __init__(
+        self,
+        timed: Iterable[Segment] = SUBMISSION_SEGMENTS,
+        synchronize: Callable[..., None] = no_devices,
+        now: Callable[[], int] = time.perf_counter_ns,
+        state: dict[str, int] | None = None,
+    ):
+        """`timed` and the barrier are the protocol's; `now` is a monotonic clock in nanoseconds; `state` continues the clock
+        that gave it.
+
+        Raises:
+          ValueError: a segment that is not the submission's would be timed.
+        """
+        self._timed = frozenset(timed)
+        for segment in self._timed - SUBMISSION_SEGMENTS:
+            raise ValueError(f"{Segment.Name(segment)} is timed; expected STEP and PREPARE_FOR_EVAL at most")
+        state = state or {}
+        self.step = state.get("step", 0)
+        self.segment = Segment.SET_UP
+        self.synchronize = synchronize
+        self._spent = [state.get(name, 0) for name in Segment.keys()]
+        self._now = now
+        self._since = now()
+
+    def enter(self, segment: Segment, *results: Any) -> None:
+        """Ends the running segment, its device work included, and begins another."""
+        assert segment in self._timed or segment not in SUBMISSION_SEGMENTS
+        self.synchronize(*results)
+        self._charge()
+        self.segment = segment
+
+    def end_step(self, *results: Any) -> float:
+        """Ends a step, its device work included, and counts it; the next may begin. Returns the timed seconds."""
+        assert self.segment == Segment.STEP
+        self.synchronize(*results)
+        self._charge()
+        self.step += 1
+        return self.timed_sec
+
+    def abort(self) -> None:
+        """Enters RECORD without waiting for the devices, which may not answer any more after a failure."""
+        self._charge()
+        self.segment = Segment.RECORD
+
+    def _charge(self) -> None:
+        now = self._now()
+        self._spent[self.segment] += now - self._since
+        self._since = now
+
+    @property
+    def is_timed(self) -> bool:
+        return self.segment in self._timed
+
+    @property
+    def timed_sec(self) -> float:
+        """Seconds on the submission's account at the last boundary of a segment or step."""
+        return (self._spent[Segment.STEP] + self._spent[Segment.PREPARE_FOR_EVAL]) / 1e9
+
+    @property
+    def total_sec(self) -> float:
+        """Seconds since the trial began, at the last boundary of a segment or step."""
+        return sum(self._spent) / 1e9
+
+    def reading(self) -> ClockReading:
+        """All accounts at this instant. Changes nothing, so that a display may look from another thread."""
+        spent = list(self._spent)
+        spent[self.segment] += self._now() - self._since
+        return ClockReading(
+            step=self.step,
+            timed_sec=(spent[Segment.STEP] + spent[Segment.PREPARE_FOR_EVAL]) / 1e9,
+            evaluation_sec=spent[Segment.EVALUATION] / 1e9,
+            record_sec=spent[Segment.RECORD] / 1e9,
+            set_up_sec=spent[Segment.SET_UP] / 1e9,
+            total_sec=sum(spent) / 1e9,
+        )
+
+    def state(self) -> dict[str, int]:
+        """Steps and nanoseconds by segment at the last boundary, for a checkpoint. `Clock(state=...)` goes on from there."""
+        return {"step": self.step} | dict(zip(Segment.keys(), self._spent, strict=True))

@@ -1,0 +1,17 @@
+"""What can go wrong around a trial, by who has to act."""
+
+
+class UsageError(ValueError):
+    """The command cannot be carried out as given. One line for the person who typed it; nothing was run."""
+
+
+class SubmissionError(Exception):
+    """The submission raised, lacks a function or returned something else than agreed."""
+
+
+class DataError(Exception):
+    """The input pipeline failed, although a submission's call was what asked it for a batch."""
+
+
+class Interrupted(BaseException):
+    """Somebody asked the trial to stop. Not an `Exception`, so that a submission's handlers do not swallow it."""
