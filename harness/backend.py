@@ -1,0 +1,60 @@
+"""What a backend gives the harness, and all that the harness knows of a framework."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from spec.workload_pb2 import Rules, Workload
+
+Batch = dict[str, np.ndarray]
+
+
+class Backend(Protocol):
+    """One workload on one framework's devices.
+
+    Attributes:
+      num_devices: devices that a global batch is split over.
+      workload: the official workload object (spec/interface.py), with `init_model_fn(rng)`, `model_params_types`, `loss_type` and a
+        `metrics_logger` that can be set.
+    """
+
+    num_devices: int
+    workload: Any
+
+    def rng(self, words: np.ndarray) -> Any:
+        """What a submission sees as its random state, made of uint32[2]."""
+        ...
+
+    def place(self, batch: Batch) -> Any:
+        """The framework's arrays on its devices."""
+        ...
+
+    def synchronize(self, *results: Any) -> None:
+        """Returns when the devices have done all work enqueued so far, at least that for `results` (any trees)."""
+        ...
+
+    def evaluate(
+        self, params: Any, model_state: Any, rng: Any, batches: Iterable[Batch]
+    ) -> Mapping[str, float]:
+        """The workload's metrics on one split, given as padded numpy batches with `weights`."""
+        ...
+
+    def parameter_shapes(self, params: Any) -> Mapping[str, tuple[int, ...]]:
+        """Shape by name of a parameter container; any exception if it is none."""
+        ...
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether the framework's error says that a device has no memory left."""
+        ...
+
+    def number_of_parameters(self) -> int:
+        """Trainable numbers of the model."""
+        ...
+
+    def accelerators(self) -> list[str]:
+        """The devices' names as their driver gives them, one entry a device; empty on a CPU."""
+        ...
+
+
+MakeBackend = Callable[[Workload, Rules], Backend]

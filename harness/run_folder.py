@@ -1,0 +1,70 @@
+"""The folder that a trial leaves behind and that explains itself.
+
+    events.jsonl      the event log; every published number can be recomputed from it
+    trial.textproto   what the trial is (`TrialStarted`), for people: resolved workload, ruleset, seed, hyperparameters, hardware,
+                      package versions, commit
+    submission/       the submission's files as they were
+"""
+
+import datetime
+import os
+import shutil
+from pathlib import Path
+
+from google.protobuf import text_format
+
+from harness import events
+from harness.clock import Clock
+from harness.errors import UsageError
+from harness.events import EventLog
+from harness.submission import Source
+from spec.event_pb2 import TrialStarted
+from spec.submission_pb2 import Framework
+
+DESCRIPTION = "trial.textproto"
+SOURCES = "submission"
+
+
+def user_path(text: str) -> Path:
+    """A path as its user means it: relative to where they stand, also under `bazel run`, which moves elsewhere."""
+    return Path(os.environ.get("BUILD_WORKING_DIRECTORY", "")) / Path(text).expanduser()
+
+
+def default_folder(trial: TrialStarted, now: datetime.datetime) -> Path:
+    """`runs/<workload>-<submission>-<framework>-<time>` where the user stands."""
+    workload = trial.workload.name.replace("/", "_")
+    framework = Framework.Name(trial.framework).lower()
+    return user_path(f"runs/{workload}-{trial.submission.name}-{framework}-{now:%Y%m%d-%H%M%S}")
+
+
+def create(folder: Path, trial: TrialStarted, source: Source, clock: Clock) -> EventLog:
+    """Makes a run folder whose log begins with the trial. It appears at once: no reader sees half of it.
+
+    Raises:
+      UsageError: something of that name exists, or it cannot be written.
+    """
+    new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    try:
+        if folder.exists():
+            raise UsageError(f"{folder} exists; give another --out, or move it away")
+        new.mkdir(parents=True)
+        for file in source.files:
+            copy = new / SOURCES / file.relative_to(source.folder)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+        log = EventLog(new / events.FILE, clock)
+        log.append(trial_started=trial)
+        write_description(new, trial)
+        new.rename(folder)
+    except OSError as error:
+        shutil.rmtree(new, ignore_errors=True)
+        raise UsageError(f"{folder} cannot be written: {error.strerror}") from error
+    log.path = folder / events.FILE
+    return log
+
+
+def write_description(folder: Path, trial: TrialStarted) -> None:
+    """Writes or replaces `trial.textproto`; a reader sees the old or the new file, whole."""
+    new = folder / f".{DESCRIPTION}.new"
+    new.write_text(text_format.MessageToString(trial, as_utf8=True), encoding="utf-8")
+    new.replace(folder / DESCRIPTION)

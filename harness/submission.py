@@ -1,0 +1,248 @@
+"""Submissions: where they are, whether they have the agreed functions, and how those are called.
+
+What is agreed stands in the service of spec/submission.proto; its descriptor is read here.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import importlib.util
+import inspect
+import numbers
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.descriptor import MethodDescriptor
+
+from harness.errors import DataError, SubmissionError, UsageError
+from spec import loading, submission_pb2
+from spec.interface import TrainingCompleteError
+from spec.submission_pb2 import Framework, SubmissionManifest
+from spec.workload_pb2 import Workload
+
+ROOT = loading.ROOT.parent / "submissions"
+MANIFEST = "manifest.textproto"
+_SERVICE = submission_pb2.DESCRIPTOR.services_by_name["Submission"]
+_TRAIN_STATE = "train_state"
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A submission on disk.
+
+    Attributes:
+      manifest: read from the folder, or made up for a single file.
+      folder: where its files are.
+      module: the file with the functions for one framework, in that folder.
+      files: all its files, sorted by name.
+    """
+
+    manifest: SubmissionManifest
+    folder: Path
+    module: Path
+    files: tuple[Path, ...]
+
+    def sha256(self) -> str:
+        """SHA-256 over name, length and bytes of every file, as hex digits."""
+        digest = hashlib.sha256()
+        for file in self.files:
+            content = file.read_bytes()
+            digest.update(f"{file.relative_to(self.folder).as_posix()}\0{len(content)}\0".encode())
+            digest.update(content)
+        return digest.hexdigest()
+
+    def search_space(self) -> Path | None:
+        """The file that the manifest names, if it names one."""
+        return self.folder / self.manifest.search_space if self.manifest.search_space else None
+
+
+def names() -> list[str]:
+    """Names of the submissions of this repository."""
+    return sorted(path.parent.name for path in ROOT.glob(f"*/{MANIFEST}"))
+
+
+def find(name: str, path: Path, framework: Framework) -> Source:
+    """Finds a submission by its name in submissions/, or by the path of a folder like those or of a Python file.
+
+    Raises:
+      UsageError: there is none, its manifest is malformed, or it is not written for the framework.
+    """
+    if name in names():
+        return _folder_source(ROOT / name, framework)
+    if path.is_dir():
+        return _folder_source(path.resolve(), framework)
+    if path.suffix == ".py" and path.is_file():
+        return _file_source(path.resolve(), framework)
+    raise UsageError(
+        f"unknown submission {name!r}. Valid: {', '.join(names())}, or the path of a folder with {MANIFEST}, "
+        "or of a Python file"
+    )
+
+
+def _folder_source(folder: Path, framework: Framework) -> Source:
+    try:
+        manifest = loading.read_message(folder / MANIFEST, SubmissionManifest)
+        loading.checked(manifest, folder / MANIFEST)
+    except loading.SpecError as error:
+        raise UsageError(str(error)) from error
+    if manifest.name != folder.name:
+        raise UsageError(f"{folder / MANIFEST}: name is {manifest.name!r}, expected {folder.name!r}, as the folder")
+    if framework not in manifest.frameworks:
+        known = ", ".join(Framework.Name(f).lower() for f in manifest.frameworks)
+        wanted = Framework.Name(framework).lower()
+        raise UsageError(f"submission {manifest.name} is not written for {wanted}. Valid: {known}")
+    module = folder / f"submission_{Framework.Name(framework).lower()}.py"
+    if not module.is_file():
+        raise UsageError(f"submission {manifest.name} lacks {module.name}, which its manifest promises")
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    return Source(manifest, folder, module, tuple(files))
+
+
+def _file_source(module: Path, framework: Framework) -> Source:
+    """A single file, with the Python files beside it, which it may import."""
+    manifest = SubmissionManifest(
+        name=module.stem, title=module.name, frameworks=[framework], self_tuning=True
+    )
+    return Source(manifest, module.parent, module, tuple(sorted(module.parent.glob("*.py"))))
+
+
+class Submission:
+    """The five functions. What they raise becomes a SubmissionError, but for a TrainingCompleteError of update_params.
+
+    Attributes:
+      prepare_for_eval: None where the submission has no such function.
+      takes_train_state: whether update_params names the argument.
+    """
+
+    def __init__(self, functions: dict[str, Callable[..., Any]]):
+        def guarded(name: str, *passed: type[Exception]) -> Callable[..., Any]:
+            return _guarded(name, functions[name], *passed)
+
+        self.takes_train_state = _TRAIN_STATE in inspect.signature(functions["update_params"]).parameters
+        self.init_optimizer_state = guarded("init_optimizer_state")
+        self.data_selection = guarded("data_selection")
+        self.update_params = _three("update_params", guarded("update_params", TrainingCompleteError))
+        self.prepare_for_eval: Callable[..., Any] | None = None
+        if "prepare_for_eval" in functions:
+            self.prepare_for_eval = _three("prepare_for_eval", guarded("prepare_for_eval"))
+        self._get_batch_size = guarded("get_batch_size", ValueError)
+
+    def batch_size(self, workload: Workload, num_devices: int) -> int:
+        """The global batch size; a variant that the submission does not know gets that of its base.
+
+        Raises:
+          SubmissionError: it knows neither, or the size is not a positive multiple of the number of devices.
+        """
+        candidates = [workload.name, workload.base] if workload.base else [workload.name]
+        for name in candidates:
+            try:
+                size = self._get_batch_size(name)
+            except ValueError:
+                continue
+            if not isinstance(size, numbers.Integral) or size < 1 or int(size) % num_devices:
+                raise SubmissionError(
+                    f"get_batch_size({name!r}) is {size!r}, expected a positive multiple of {num_devices}, "
+                    "the number of devices"
+                )
+            return int(size)
+        raise SubmissionError(f"get_batch_size knows no workload {' or '.join(candidates)}")
+
+
+def load(source: Source) -> Submission:
+    """Imports a submission's module.
+
+    Raises:
+      SubmissionError: the import fails, or functions are missing or cannot be called as agreed; the text lists all.
+    """
+    module = _import(source)
+    wrong: list[str] = []
+    functions: dict[str, Callable[..., Any]] = {}
+    for method in _SERVICE.methods:
+        function = getattr(module, method.name, None)
+        if function is not None:
+            functions[method.name] = function
+            wrong += _disagreements(function, method)
+        elif not method.GetOptions().Extensions[submission_pb2.optional_function]:
+            wrong.append(f"function {method.name} is missing")
+    if wrong:
+        raise SubmissionError(f"{source.module.name}: " + "; ".join(wrong))
+    return Submission(functions)
+
+
+def _import(source: Source) -> types.ModuleType:
+    """Imports the file as a module of a package of its own, so that it may import its neighbours relatively."""
+    package = types.ModuleType(f"tandem_submission_{source.sha256()[:16]}")
+    package.__path__ = [str(source.folder)]
+    sys.modules[package.__name__] = package
+    name = f"{package.__name__}.{source.module.stem}"
+    spec = importlib.util.spec_from_file_location(name, source.module)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise _raised(f"importing {source.module.name}", error) from error
+    return module
+
+
+def _disagreements(function: Any, method: MethodDescriptor) -> list[str]:
+    """What keeps a function from being called as the method says; empty if nothing does."""
+    expected = [field.name for field in method.input_type.fields]
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return [f"{method.name} is {function!r}, expected a function"]
+    if method.GetOptions().Extensions[submission_pb2.keyword_call]:
+        if _TRAIN_STATE in expected and _TRAIN_STATE not in signature.parameters:
+            expected.remove(_TRAIN_STATE)
+        bind = functools.partial(signature.bind, **dict.fromkeys(expected))
+        how = "keywords"
+    else:
+        bind = functools.partial(signature.bind, *expected)
+        how = "positional arguments"
+    try:
+        bind()
+    except TypeError as error:
+        return [f"{method.name}: {error}; expected the {how} ({', '.join(expected)})"]
+    return []
+
+
+def _raised(what: str, error: BaseException) -> SubmissionError:
+    return SubmissionError(f"{what} raised {type(error).__name__}: {error}")
+
+
+def _guarded(
+    name: str, function: Callable[..., Any], *passed: type[Exception]
+) -> Callable[..., Any]:
+    """The function, with what it raises turned into a SubmissionError, `passed` and failing data excepted."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except (DataError, *passed):
+            raise
+        except (Exception, SystemExit) as error:  # sys.exit() must not pass for the end of the program
+            raise _raised(name, error) from error
+
+    return call
+
+
+def _three(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, with a check that it returns (optimizer_state, params, model_state)."""
+
+    def call(**kwargs: Any) -> Any:
+        result = function(**kwargs)
+        if not isinstance(result, tuple) or len(result) != 3:
+            kind = type(result).__name__
+            length = f" of {len(result)}" if isinstance(result, tuple) else ""
+            raise SubmissionError(
+                f"{name} returned a {kind}{length}, expected a tuple (optimizer_state, params, model_state)"
+            )
+        return result
+
+    return call
