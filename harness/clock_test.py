@@ -1,43 +1,21 @@
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.clock import Clock
+from harness.fakes import SECOND, Machine
 from spec.timing_pb2 import Segment
 
-SECOND = 1_000_000_000
 TIMED = (Segment.STEP, Segment.PREPARE_FOR_EVAL)
 
 
-@dataclasses.dataclass
-class Machine:
-    """A host with a device: both spend nanoseconds, the device's only when somebody waits for it."""
-
-    time: int = 0
-    pending: int = 0
-
-    def now(self) -> int:
-        return self.time
-
-    def compute(self, nanoseconds: int) -> None:
-        self.time += nanoseconds
-
-    def enqueue(self, nanoseconds: int) -> None:
-        self.pending += nanoseconds
-
-    def synchronize(self, *results: object) -> None:
-        self.time += self.pending
-        self.pending = 0
-
-    def clock(self, state: dict[str, int] | None = None) -> Clock:
-        return Clock(TIMED, self.synchronize, self.now, state)
+def clock_of(machine: Machine, state: dict[str, int] | None = None) -> Clock:
+    return Clock(TIMED, machine.synchronize, machine.now, state)
 
 
 def test_known_answer() -> None:
     machine = Machine()
-    clock = machine.clock()
+    clock = clock_of(machine)
     machine.compute(5 * SECOND)
     clock.enter(Segment.STEP)
     machine.compute(1 * SECOND)
@@ -61,7 +39,7 @@ def test_known_answer() -> None:
 
 def test_readings_do_not_move_the_clock() -> None:
     machine = Machine()
-    clock = machine.clock()
+    clock = clock_of(machine)
     clock.enter(Segment.STEP)
     machine.compute(SECOND)
     machine.enqueue(SECOND)
@@ -72,7 +50,7 @@ def test_readings_do_not_move_the_clock() -> None:
 
 def test_abort_does_not_wait() -> None:
     machine = Machine()
-    clock = machine.clock()
+    clock = clock_of(machine)
     clock.enter(Segment.STEP)
     machine.compute(SECOND)
     machine.enqueue(SECOND)
@@ -99,7 +77,7 @@ ACTIONS = st.one_of(
 def test_every_second_is_charged_once_for_any_order_of_events(actions) -> None:
     """Against a ledger of our own: whose work each nanosecond was, and what a stopped run spent after its checkpoint."""
     machine = Machine()
-    clock = machine.clock()
+    clock = clock_of(machine)
     segment = Segment.SET_UP
     ledger = dict.fromkeys(Segment.values(), 0)  # all work done, by the segment that asked for it
     lost = dict.fromkeys(Segment.values(), 0)  # work after the checkpoint that a resumed run began from
@@ -140,7 +118,7 @@ def test_every_second_is_charged_once_for_any_order_of_events(actions) -> None:
             machine.synchronize()  # the work in flight was done, by a device that nobody waits for
             machine.compute(value)
             idle += value
-            clock = machine.clock(saved_state)
+            clock = clock_of(machine, saved_state)
             lost = {s: lost[s] + ledger[s] - saved_ledger[s] for s in ledger}
             saved_ledger, segment, steps = dict(ledger), Segment.SET_UP, saved_steps
 
