@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from spec.workload_pb2 import Rules, Workload
+from spec.workload_pb2 import Workload
 
 Batch = dict[str, np.ndarray]
 
@@ -57,4 +57,5 @@ class Backend(Protocol):
         ...
 
 
-MakeBackend = Callable[[Workload, Rules], Backend]
+# Makes the backend of a workload under a version of the rules, for example `v0.6`.
+MakeBackend = Callable[[Workload, str], Backend]

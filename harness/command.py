@@ -1,0 +1,205 @@
+"""The command that runs one trial on a backend. Its exit status says how the trial ended (EXIT_STATUS)."""
+
+import argparse
+import datetime
+import functools
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from harness import protocol, provenance, run_folder, submission, tuning
+from harness.backend import MakeBackend
+from harness.clock import Clock
+from harness.display import Display
+from harness.errors import UsageError
+from harness.interruption import Interruption
+from harness.submission import Source
+from harness.trial import Experiment, run_trial
+from inputs import pipeline
+from spec import loading
+from spec.event_pb2 import TrialStarted
+from spec.ruleset_pb2 import Ruleset
+from spec.submission_pb2 import Framework
+from spec.timing_pb2 import Outcome
+
+USAGE_ERROR = 2
+EXIT_STATUS = {
+    Outcome.TARGET_REACHED: 0,
+    Outcome.BUDGET_EXHAUSTED: 0,
+    Outcome.STEP_LIMIT: 0,
+    Outcome.COMPLETED_BY_SUBMISSION: 0,
+    Outcome.DIVERGED: 0,
+    Outcome.HARNESS_ERROR: 1,
+    Outcome.OUT_OF_MEMORY: 3,
+    Outcome.SUBMISSION_ERROR: 4,
+    Outcome.INTERRUPTED: 130,
+}
+_EPILOG = """\
+Exit status: 0 the trial ended as the rules say, whether or not it met its target; 1 this program or the data failed;
+2 the command was wrong and nothing was run; 3 out of memory; 4 the submission failed; 130 stopped by a signal.
+"""
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE_ERROR, f"error: {message} (--help explains)\n")
+
+
+def main(argv: Sequence[str], framework: str, make_backend: MakeBackend) -> int:
+    """Runs one trial as the command line says; returns the exit status.
+
+    Args:
+      argv: the arguments, without the program's name.
+      framework: `jax` or `pytorch`.
+      make_backend: makes the framework's backend for a workload under a version of the rules.
+    """
+    try:
+        arguments = _parser(framework).parse_args(argv)
+        return _run(arguments, Framework.Value(framework.upper()), make_backend)
+    except (UsageError, loading.SpecError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except OSError as error:
+        print(f"error: the event log could not be written to its end: {error}", file=sys.stderr)
+        return EXIT_STATUS[Outcome.HARNESS_ERROR]
+
+
+def _parser(framework: str) -> OneLineParser:
+    parser = OneLineParser(
+        prog=f"tandem run --backend {framework}",
+        description="Trains a workload with a submission until its targets are met or its budget is used up.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--workload", default="digits_vit", metavar="W", help="workload (default: digits_vit; `tandem list` shows all)")
+    add(
+        "--submission",
+        default="nadamw",
+        metavar="S",
+        help="name of a folder in submissions/, or path of such a folder or of a Python file (default: nadamw)",
+    )
+    add("--seed", type=_integer(0, 2**64 - 1), default=0, metavar="N", help="what all randomness follows from (default: 0)")
+    add("--out", metavar="DIR", help="run folder to make (default: runs/<workload>-<submission>-<backend>-<time>)")
+    add("--max-steps", type=_integer(1), default=0, metavar="N", help="end the trial after this many steps")
+    add("--ruleset", choices=["external", "self"], default="external", help="how it is tuned (default: external)")
+    add("--rules", default="v0.6", metavar="VERSION", help="version of the rules (default: v0.6)")
+    add("--trial", type=_integer(1), default=1, metavar="N", help="external: the point to use, from 1 (default: 1)")
+    add("--study", type=_integer(0), default=0, metavar="N", help="number of the study, from 0 (default: 0)")
+    add("--hparams", metavar="FILE", help="external: search space or list of points to use, not the submission's own")
+    return parser
+
+
+def _integer(low: int, high: float = float("inf")) -> Any:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            upper = f" to {high}" if high < float("inf") else " on"
+            raise argparse.ArgumentTypeError(f"{text!r} is not an integer from {low}{upper}")
+        return value
+
+    return parse
+
+
+def _run(arguments: argparse.Namespace, framework: Framework, make_backend: MakeBackend) -> int:
+    trial, source = describe(arguments, framework)
+    point = choose_point(arguments, trial, source)
+    if point is not None:
+        trial.hyperparameters.update(point)
+    folder = run_folder.default_folder(trial, datetime.datetime.now())
+    if arguments.out:
+        folder = run_folder.user_path(arguments.out)
+    clock = Clock(trial.ruleset.timing.timed)
+    log = run_folder.create(folder, trial, source, clock)
+    parts = functools.partial(set_up, source=source, point=point, make_backend=make_backend, folder=folder)
+    display = Display(trial, clock)
+    log.observers.append(display.show)
+    with Interruption() as interruption, display:
+        ended = run_trial(trial, parts, clock, log, interruption)
+    display.summarize(ended, folder)
+    return EXIT_STATUS[ended.outcome]
+
+
+def describe(arguments: argparse.Namespace, framework: Framework) -> tuple[TrialStarted, Source]:
+    """What the arguments ask for, as far as it is known before anything of a framework or a submission is run.
+
+    Raises:
+      UsageError, SpecError: an unknown name, a malformed file, or things that do not go together.
+    """
+    workload = loading.load_workload(arguments.workload)
+    if not (workload.HasField("model") and workload.HasField("dataset")):
+        raise UsageError(f"workload {workload.name} is known to scoring only: no backend has its model")
+    ruleset = loading.load_ruleset(arguments.rules, arguments.ruleset)
+    rules = loading.rules_of(workload, ruleset.version)
+    source = submission.find(arguments.submission, run_folder.user_path(arguments.submission), framework)
+    trial = TrialStarted(
+        workload=workload,
+        ruleset=ruleset,
+        submission=source.manifest,
+        submission_sha256=source.sha256(),
+        framework=framework,
+        seed=arguments.seed,
+        study=arguments.study,
+        trial=arguments.trial,
+        budget_sec=protocol.budget_sec(ruleset, rules),
+        step_limit=protocol.step_limit(ruleset, rules, arguments.max_steps),
+        provenance=provenance.collect(sys.argv),
+    )
+    return trial, source
+
+
+def choose_point(arguments: argparse.Namespace, trial: TrialStarted, source: Source) -> tuning.Point | None:
+    """The hyperparameters of this trial; None under self-tuning.
+
+    Raises:
+      UsageError: there is no such trial, or the submission does not stand for the ruleset.
+    """
+    name = source.manifest.name
+    if trial.ruleset.tuning == Ruleset.SELF:
+        if arguments.hparams:
+            raise UsageError("--hparams does not go with --ruleset self, which has no hyperparameters")
+        if not source.manifest.self_tuning:
+            raise UsageError(f"submission {name} does not tune itself; use --ruleset external")
+        return None
+    path = run_folder.user_path(arguments.hparams) if arguments.hparams else source.search_space()
+    if path is None:
+        raise UsageError(f"submission {name} has no search space; give --hparams FILE, or use --ruleset self")
+    points = tuning.read_points(path, trial.ruleset.trials_per_study, seed=trial.study)
+    if trial.trial > len(points):
+        raise UsageError(f"--trial is {trial.trial}. Valid: 1 to {len(points)}, the points of {path.name}")
+    point = points[trial.trial - 1]
+    tuning.as_object(point)
+    return point
+
+
+def set_up(
+    trial: TrialStarted,
+    source: Source,
+    point: tuning.Point | None,
+    make_backend: MakeBackend,
+    folder: Path,
+) -> Experiment:
+    """Makes the parts of a trial and completes its description with what they know."""
+    workload = trial.workload
+    backend = make_backend(workload, trial.ruleset.version)
+    trial.num_devices = backend.num_devices
+    trial.num_parameters = backend.number_of_parameters()
+    trial.provenance.accelerators[:] = backend.accelerators()
+    code = submission.load(source)
+    trial.global_batch_size = code.batch_size(workload, backend.num_devices)
+    trial.data_sha256 = pipeline.data_sha256(workload)
+    run_folder.write_description(folder, trial)
+    return Experiment(
+        backend=backend,
+        submission=code,
+        hyperparameters=None if point is None else tuning.as_object(point),
+        train_batches=pipeline.train_batches(workload, trial.seed, trial.global_batch_size),
+        eval_batches=functools.partial(pipeline.eval_batches, workload),
+    )

@@ -1,0 +1,223 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import command, fakes, submission
+from harness.events import read_log
+from harness.fakes import FakeBackend, Machine
+from inputs import pipeline
+from spec import loading
+from spec.event_pb2 import TrialEnded
+from spec.timing_pb2 import Outcome
+from spec.workload_pb2 import Workload
+
+SUBMISSION = """
+def get_batch_size(workload_name):
+    return 4
+
+def init_optimizer_state(workload, model_params, model_state, hyperparameters, rng):
+    return hyperparameters
+
+def update_params(workload, current_param_container, current_params_types, model_state, hyperparameters,
+                  batch, loss_type, optimizer_state, eval_results, global_step, rng):
+    workload.machine.enqueue(10**9)
+    workload.metrics_logger.append_scalar_metrics({"loss": 0.5}, global_step)
+    BODY
+    return optimizer_state, current_param_container, model_state
+
+def data_selection(workload, input_queue, optimizer_state, current_param_container, model_state,
+                   hyperparameters, global_step, rng):
+    return next(input_queue)
+"""
+MANIFEST = 'name: "mine" title: "Mine" frameworks: JAX search_space: "points.json"'
+SCRIPT = [(1.0, 1.0), (0.4, 0.5)]
+
+
+def make_backend(workload: Workload, version: str) -> FakeBackend:
+    machine = Machine()
+    backend = FakeBackend(machine, SCRIPT)
+    backend.workload.machine = machine
+    return backend
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place to stand in, with a submission in a folder and a workload `fake`."""
+    workload = Workload()
+    workload.CopyFrom(fakes.WORKLOAD)
+    workload.model.SetInParent()
+    workload.dataset.SetInParent()
+    workload.rules["v0.6"].eval_period_sec = 0  # the command's clock is the real one
+    load = loading.load_workload
+    monkeypatch.setattr(loading, "load_workload", lambda name: workload if name == "fake" else load(name))
+    monkeypatch.setattr(submission, "ROOT", tmp_path / "submissions")
+    monkeypatch.setattr(pipeline, "data_sha256", lambda workload: "abc")
+    monkeypatch.setattr(pipeline, "train_batches", lambda *_: fakes.train_batches())
+    monkeypatch.setattr(pipeline, "eval_batches", lambda _, split: fakes.eval_batches(split))
+    monkeypatch.setenv("BUILD_WORKING_DIRECTORY", str(tmp_path))
+    folder = tmp_path / "submissions" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "manifest.textproto").write_text(MANIFEST)
+    (folder / "points.json").write_text('[{"rate": 0.5}, {"rate": 0.25}]')
+    (folder / "submission_jax.py").write_text(SUBMISSION.replace("BODY", ""))
+    return tmp_path
+
+
+def run(*arguments: str, framework: str = "jax") -> int:
+    everything = ["--workload", "fake", "--submission", "mine", "--out", "run", *arguments]
+    return command.main(everything, framework, make_backend)
+
+
+def test_a_run_from_the_command_line(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--seed", "7", "--trial", "2") == 0
+    events = read_log(place / "run" / "events.jsonl").events
+    before, started = (e.trial_started for e in events[:2])
+    assert before.seed == started.seed == 7
+    assert dict(started.hyperparameters) == {"rate": 0.25}
+    assert (started.num_devices, started.num_parameters, started.global_batch_size) == (2, 2, 4)
+    assert started.data_sha256 == "abc"
+    assert list(started.provenance.accelerators) == ["fake device"] * 2
+    assert "global_batch_size: 4" in (place / "run" / "trial.textproto").read_text()
+    assert events[-1].trial_ended.outcome == Outcome.TARGET_REACHED
+    printed = capsys.readouterr().out
+    assert "TARGET_REACHED: validation loss met its target" in printed
+    assert f"tandem score {place / 'run'}" in printed
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "status"),
+    [
+        ("pass", Outcome.TARGET_REACHED, 0),
+        ("1/0", Outcome.SUBMISSION_ERROR, 4),
+        ("raise MemoryError", Outcome.OUT_OF_MEMORY, 3),
+        ("import os; os.kill(os.getpid(), 15)", Outcome.INTERRUPTED, 130),
+        ("from spec import interface; raise interface.TrainingCompleteError", Outcome.COMPLETED_BY_SUBMISSION, 0),
+        ("return None", Outcome.SUBMISSION_ERROR, 4),
+    ],
+)
+def test_every_end_has_its_exit_status(place: Path, body: str, outcome: Outcome, status: int) -> None:
+    (place / "submissions" / "mine" / "submission_jax.py").write_text(SUBMISSION.replace("BODY", body))
+    assert run() == status
+    assert read_log(place / "run" / "events.jsonl").events[-1].trial_ended.outcome == outcome
+
+
+def test_a_step_limit(place: Path) -> None:
+    assert run("--max-steps", "1") == 0
+    ended = read_log(place / "run" / "events.jsonl").events[-1].trial_ended
+    assert (ended.outcome, ended.global_step) == (Outcome.STEP_LIMIT, 1)
+
+
+def test_a_failing_backend_is_recorded(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def failing(workload: Workload, version: str) -> Any:
+        raise RuntimeError("no such device")
+
+    arguments = ["--workload", "fake", "--submission", "mine", "--out", "run"]
+    assert command.main(arguments, "jax", failing) == 1
+    first, last = read_log(place / "run" / "events.jsonl").events
+    assert first.trial_started.workload.name == "fake"
+    assert last.trial_ended.outcome == Outcome.HARNESS_ERROR
+    assert "HARNESS_ERROR: RuntimeError: no such device" in capsys.readouterr().out
+
+
+def test_a_module_that_lacks_a_function_is_recorded(place: Path) -> None:
+    (place / "submissions" / "mine" / "submission_jax.py").write_text("")
+    assert run() == 4
+    first, last = read_log(place / "run" / "events.jsonl").events
+    assert "function get_batch_size is missing" in last.trial_ended.message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--workload", "digit_vit"], "unknown workload 'digit_vit'. Did you mean digits_vit? Valid:"),
+        (["--submission", "her"], "unknown submission 'her'. Valid: mine, or the path of a folder"),
+        (["--ruleset", "own"], "argument --ruleset: invalid choice: 'own' (choose from"),
+        (["--rules", "v9"], "unknown ruleset 'v9_external'. "),
+        (["--seed", "-1"], "argument --seed: '-1' is not an integer from 0 to 18446744073709551615"),
+        (["--max-steps", "few"], "argument --max-steps: 'few' is not an integer from 1 on"),
+        (["--trial", "3"], "--trial is 3. Valid: 1 to 2, the points of points.json"),
+        (["--hparams", "nowhere.json"], "nowhere.json: No such file"),
+        (["--ruleset", "self"], "submission mine does not tune itself; use --ruleset external"),
+        (["--ruleset", "self", "--hparams", "x"], "--hparams does not go with --ruleset self"),
+        (["--out", "submissions"], "exists; give another --out"),
+        (["--steps", "3"], "unrecognized arguments: --steps 3"),
+    ],
+)
+def test_wrong_values_get_one_line(
+    place: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    before = sorted(place.rglob("*"))
+    try:
+        assert run(*arguments) == command.USAGE_ERROR
+    except SystemExit as end:  # argparse's own errors
+        assert end.code == command.USAGE_ERROR
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+    assert sorted(place.rglob("*")) == before
+
+
+def test_a_submission_for_the_other_framework(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(framework="pytorch") == command.USAGE_ERROR
+    assert "submission mine is not written for pytorch. Valid: jax" in capsys.readouterr().err
+
+
+def test_help_explains(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        run("--help")
+    assert end.value.code == 0
+    printed = capsys.readouterr().out
+    for word in ("--workload", "--submission", "--max-steps", "Exit status"):
+        assert word in printed
+
+
+def test_all_outcomes_have_a_status() -> None:
+    assert set(command.EXIT_STATUS) == set(Outcome.values()) - {Outcome.OUTCOME_UNSPECIFIED}
+
+
+def test_a_killed_trial_leaves_a_readable_log(tmp_path: Path) -> None:
+    """The program evaluates after every step, for ever; it is killed after a few evaluations."""
+    program = f"""
+from pathlib import Path
+from harness import fakes, trial
+from harness.clock import Clock
+from harness.events import EventLog
+from harness.interruption import Interruption
+from harness.submission import Submission
+from spec.event_pb2 import TrialStarted
+
+machine = fakes.Machine()
+clock = Clock(fakes.RULESET.timing.timed)
+started = TrialStarted(workload=fakes.WORKLOAD, ruleset=fakes.RULESET, budget_sec=1e9)
+started.workload.rules["v0.6"].eval_period_sec = 0
+log = EventLog(Path({str(tmp_path / "events.jsonl")!r}), clock)
+log.append(trial_started=started)
+log.observers.append(lambda event: print(event.sequence, flush=True))
+parts = trial.Experiment(fakes.FakeBackend(machine), Submission(fakes.functions(machine)), None,
+                         fakes.train_batches(), fakes.eval_batches)
+trial.run_trial(started, lambda started: parts, clock, log, Interruption())
+"""
+    root = Path(__file__).resolve().parents[1]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )
+    assert process.stdout is not None
+    with process:
+        last = [int(process.stdout.readline()) for _ in range(50)][-1]
+        process.send_signal(signal.SIGKILL)
+    log = read_log(tmp_path / "events.jsonl")
+    assert log.events[0].HasField("trial_started")
+    assert len(log.events) > last
+    assert not any(event.HasField("trial_ended") for event in log.events)
+    assert [event.sequence for event in log.events] == list(range(len(log.events)))
+    assert log.ends_in_line == (log.problems == [])
+    assert log.events[-1].clock.step == len(log.events) - 2

@@ -1,0 +1,113 @@
+"""Progress of a trial for the person who watches, and the summary at its end.
+
+Everything shown comes from the trial's events, which are written off the clock, and from looking at the clock from a thread
+of its own. Nothing here waits for a device or is called while the submission is timed.
+"""
+
+import math
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from harness.clock import Clock
+from spec.event_pb2 import Evaluation, Event, TrialEnded, TrialStarted
+from spec.loading import rules_of
+from spec.metrics import metric_name
+from spec.submission_pb2 import Framework
+from spec.timing_pb2 import Outcome
+
+_REFRESHES_PER_SECOND = 2
+
+
+class Display:
+    """A line for each evaluation and, on a terminal, a last line that moves with the clock. Use it as a context."""
+
+    def __init__(self, trial: TrialStarted, clock: Clock, console: Console | None = None):
+        self._trial = trial
+        self._clock = clock
+        self._console = console or Console(highlight=False, markup=False, soft_wrap=True)
+        self._metric = f"validation/{metric_name(trial.workload.target_metric)}"
+        self._target = rules_of(trial.workload, trial.ruleset.version).validation_target
+        self._scalars: dict[str, float] = {}
+        self._live = Live(
+            get_renderable=self._moving_line,
+            console=self._console,
+            refresh_per_second=_REFRESHES_PER_SECOND,
+            transient=True,
+        )
+
+    def __enter__(self) -> "Display":
+        trial = self._trial
+        framework = Framework.Name(trial.framework).lower()
+        self._console.print(
+            f"{trial.workload.name} with {trial.submission.name} on {framework}, seed {trial.seed}, rules "
+            f"{trial.ruleset.version}: {self._metric} to {self._target:g} in {trial.budget_sec:g} timed seconds"
+        )
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._live.stop()
+
+    def show(self, event: Event) -> None:
+        """Takes note of an event, after it was written."""
+        if event.HasField("scalar_metrics"):
+            self._scalars = dict(event.scalar_metrics.metrics)
+        elif event.HasField("evaluation"):
+            self._console.print(self._evaluation_line(event.evaluation, event.clock.timed_sec))
+        elif event.HasField("remark"):
+            self._console.print(f"note: {event.remark.message}")
+
+    def _evaluation_line(self, evaluation: Evaluation, timed_sec: float) -> str:
+        values = [f"{self._metric} {evaluation.metrics[self._metric]:.4g} (target {self._target:g})"]
+        values += [
+            f"{name} {value:.4g}"
+            for name, value in sorted(evaluation.metrics.items())
+            if name != self._metric and not name.endswith("/num_examples")
+        ]
+        return f"step {evaluation.global_step:>7,}  {timed_sec:8.1f} s  " + "  ".join(values)
+
+    def _moving_line(self) -> Text:
+        now = self._clock.reading()
+        if not now.step:
+            return Text(f"setting up, {now.total_sec:.0f} s")
+        parts = [f"step {now.step:,}", f"{now.timed_sec:.1f} of {self._trial.budget_sec:g} s timed"]
+        if "loss" in self._scalars:
+            parts.insert(1, f"loss {self._scalars['loss']:.4g}")
+        left = most_seconds_left(self._trial, now.step, now.timed_sec, now.total_sec - now.set_up_sec)
+        if math.isfinite(left):
+            parts.append(f"ends in at most {int(left) // 60}:{int(left) % 60:02}")
+        return Text("  ".join(parts), style="bold")
+
+    def summarize(self, ended: TrialEnded, folder: Path) -> None:
+        """Prints how the trial ended. Call it after the context was left."""
+        if ended.traceback:
+            self._console.print(ended.traceback)
+        lines = {"outcome": f"{Outcome.Name(ended.outcome)}: {ended.message}"}
+        if ended.HasField("time_to_target_sec"):
+            budget = f"{self._trial.budget_sec:g}"
+            lines["time to target"] = f"{ended.time_to_target_sec:.2f} of {budget} timed seconds"
+        lines["steps"] = f"{ended.global_step:,} in {self._clock.timed_sec:.2f} timed seconds"
+        lines["run folder"] = str(folder)
+        lines["score it"] = f"tandem score {folder}"
+        for name, value in lines.items():
+            self._console.print(f"{name:<14}  {value}")
+
+
+def most_seconds_left(trial: TrialStarted, step: int, timed_sec: float, loop_sec: float) -> float:
+    """Wall seconds until the budget or the step limit ends the trial at its present speed; infinite without either.
+
+    Args:
+      trial: states both.
+      step: steps taken, at least 1.
+      timed_sec: what they took on the clock.
+      loop_sec: wall seconds since the first step began.
+    """
+    wall_per_timed = loop_sec / timed_sec if timed_sec else 1.0
+    left = (trial.budget_sec - timed_sec) * wall_per_timed
+    if trial.step_limit:
+        left = min(left, (trial.step_limit - step) * loop_sec / step)
+    return max(left, 0.0)
