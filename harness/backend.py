@@ -15,8 +15,8 @@ class Backend(Protocol):
 
     Attributes:
       num_devices: devices that a global batch is split over.
-      workload: the official workload object (spec/interface.py), with `init_model_fn(rng)`, `model_params_types`, `loss_type` and a
-        `metrics_logger` that can be set.
+      workload: the official workload object (spec/interface.py), with `init_model_fn(rng)`, `model_params_types`,
+        `loss_type` and a `metrics_logger` that can be set.
     """
 
     num_devices: int

@@ -1,8 +1,8 @@
 """The trial's clock, written from spec/timing.proto.
 
-Time is a sequence of segments without gaps: whatever passes between two readings belongs to exactly one segment. Sums are
-integers of nanoseconds, so that they are exact. Before a segment ends, every device has finished the work enqueued so far,
-so no segment pays for another's work.
+Time is a sequence of segments without gaps: whatever passes between two readings belongs to exactly one segment.
+Sums are integers of nanoseconds, so that they are exact. Before a segment ends, every device has finished the work
+enqueued so far, so no segment pays for another's work.
 """
 
 import time
@@ -12,7 +12,9 @@ from typing import Any
 from spec.event_pb2 import ClockReading
 from spec.timing_pb2 import Segment
 
-SUBMISSION_SEGMENTS = frozenset({Segment.STEP, Segment.PREPARE_FOR_EVAL})  # the only ones that may be timed
+SUBMISSION_SEGMENTS = frozenset(
+    {Segment.STEP, Segment.PREPARE_FOR_EVAL}
+)  # the only ones that may be timed
 
 
 def no_devices(*results: Any) -> None:
@@ -35,20 +37,22 @@ class Clock:
         now: Callable[[], int] = time.perf_counter_ns,
         state: dict[str, int] | None = None,
     ):
-        """`timed` and the barrier are the protocol's; `now` is a monotonic clock in nanoseconds; `state` continues the clock
-        that gave it.
+        """`timed` and the barrier are the protocol's; `now` is a monotonic clock in nanoseconds; `state` continues the
+        clock that gave it.
 
         Raises:
           ValueError: a segment that is not the submission's would be timed.
         """
         self._timed = frozenset(timed)
         for segment in self._timed - SUBMISSION_SEGMENTS:
-            raise ValueError(f"{Segment.Name(segment)} is timed; expected STEP and PREPARE_FOR_EVAL at most")
+            raise ValueError(
+                f"{Segment.Name(segment)} is timed; expected STEP and PREPARE_FOR_EVAL at most"
+            )
         state = state or {}
         self.step = state.get("step", 0)
         self.segment = Segment.SET_UP
         self.synchronize = synchronize
-        self._spent = [state.get(name, 0) for name in Segment.keys()]
+        self._spent = [state.get(Segment.Name(segment), 0) for segment in Segment.values()]
         self._now = now
         self._since = now()
 
@@ -105,5 +109,5 @@ class Clock:
         )
 
     def state(self) -> dict[str, int]:
-        """Steps and nanoseconds by segment at the last boundary, for a checkpoint. `Clock(state=...)` goes on from there."""
+        """Steps and nanoseconds by segment at the last boundary. `Clock(state=...)` goes on from there."""
         return {"step": self.step} | dict(zip(Segment.keys(), self._spent, strict=True))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,13 +76,17 @@ ACTIONS = st.one_of(
 
 
 @given(st.lists(ACTIONS, max_size=60))
-def test_every_second_is_charged_once_for_any_order_of_events(actions) -> None:
-    """Against a ledger of our own: whose work each nanosecond was, and what a stopped run spent after its checkpoint."""
+def test_every_second_is_charged_once_for_any_order_of_events(
+    actions: list[tuple[str, Any]],
+) -> None:
+    """Against a ledger: whose work each nanosecond was, and what a stopped run spent after its checkpoint."""
     machine = Machine()
     clock = clock_of(machine)
     segment = Segment.SET_UP
     ledger = dict.fromkeys(Segment.values(), 0)  # all work done, by the segment that asked for it
-    lost = dict.fromkeys(Segment.values(), 0)  # work after the checkpoint that a resumed run began from
+    lost = dict.fromkeys(
+        Segment.values(), 0
+    )  # work after the checkpoint that a resumed run began from
     idle = 0  # nanoseconds between a stop and the new start
     saved_state, saved_ledger, saved_steps = clock.state(), dict(ledger), 0
     steps = 0
@@ -114,7 +120,9 @@ def test_every_second_is_charged_once_for_any_order_of_events(actions) -> None:
         elif action == "save" and segment == Segment.RECORD:
             clock.enter(Segment.RECORD)
             saved_state, saved_ledger, saved_steps = clock.state(), dict(ledger), steps
-        elif action == "fail":  # the process dies; another goes on from the checkpoint after a while
+        elif (
+            action == "fail"
+        ):  # the process dies; another goes on from the checkpoint after a while
             machine.synchronize()  # the work in flight was done, by a device that nobody waits for
             machine.compute(value)
             idle += value
@@ -128,4 +136,6 @@ def test_every_second_is_charged_once_for_any_order_of_events(actions) -> None:
     reading = clock.reading()
     parts = reading.timed_sec + reading.evaluation_sec + reading.record_sec + reading.set_up_sec
     assert reading.total_sec == pytest.approx(parts, rel=1e-12)
-    assert clock.timed_sec * 1e9 == pytest.approx(sum(ledger[s] - lost[s] for s in TIMED), rel=1e-12)
+    assert clock.timed_sec * 1e9 == pytest.approx(
+        sum(ledger[s] - lost[s] for s in TIMED), rel=1e-12
+    )

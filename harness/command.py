@@ -57,7 +57,7 @@ def main(argv: Sequence[str], framework: str, make_backend: MakeBackend) -> int:
       make_backend: makes the framework's backend for a workload under a version of the rules.
     """
     try:
-        arguments = _parser(framework).parse_args(argv)
+        arguments = parser(framework).parse_args(argv)
         return _run(arguments, Framework.Value(framework.upper()), make_backend)
     except (UsageError, loading.SpecError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -67,30 +67,73 @@ def main(argv: Sequence[str], framework: str, make_backend: MakeBackend) -> int:
         return EXIT_STATUS[Outcome.HARNESS_ERROR]
 
 
-def _parser(framework: str) -> OneLineParser:
+def parser(backend: str) -> OneLineParser:
+    """The parser of the arguments of a run on `backend`."""
     parser = OneLineParser(
-        prog=f"tandem run --backend {framework}",
+        prog=f"tandem run --backend {backend}",
         description="Trains a workload with a submission until its targets are met or its budget is used up.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--workload", default="digits_vit", metavar="W", help="workload (default: digits_vit; `tandem list` shows all)")
+    add(
+        "--workload",
+        default="digits_vit",
+        metavar="W",
+        help="workload (default: digits_vit; `tandem list` shows all)",
+    )
     add(
         "--submission",
         default="nadamw",
         metavar="S",
         help="name of a folder in submissions/, or path of such a folder or of a Python file (default: nadamw)",
     )
-    add("--seed", type=_integer(0, 2**64 - 1), default=0, metavar="N", help="what all randomness follows from (default: 0)")
-    add("--out", metavar="DIR", help="run folder to make (default: runs/<workload>-<submission>-<backend>-<time>)")
-    add("--max-steps", type=_integer(1), default=0, metavar="N", help="end the trial after this many steps")
-    add("--ruleset", choices=["external", "self"], default="external", help="how it is tuned (default: external)")
+    add(
+        "--seed",
+        type=_integer(0, 2**64 - 1),
+        default=0,
+        metavar="N",
+        help="what all randomness follows from (default: 0)",
+    )
+    add(
+        "--out",
+        metavar="DIR",
+        help="run folder to make (default: runs/<workload>-<submission>-<backend>-<time>)",
+    )
+    add(
+        "--max-steps",
+        type=_integer(1),
+        default=0,
+        metavar="N",
+        help="end the trial after this many steps",
+    )
+    add(
+        "--ruleset",
+        choices=["external", "self"],
+        default="external",
+        help="how it is tuned (default: external)",
+    )
     add("--rules", default="v0.6", metavar="VERSION", help="version of the rules (default: v0.6)")
-    add("--trial", type=_integer(1), default=1, metavar="N", help="external: the point to use, from 1 (default: 1)")
-    add("--study", type=_integer(0), default=0, metavar="N", help="number of the study, from 0 (default: 0)")
-    add("--hparams", metavar="FILE", help="external: search space or list of points to use, not the submission's own")
+    add(
+        "--trial",
+        type=_integer(1),
+        default=1,
+        metavar="N",
+        help="external: the point to use, from 1 (default: 1)",
+    )
+    add(
+        "--study",
+        type=_integer(0),
+        default=0,
+        metavar="N",
+        help="number of the study, from 0 (default: 0)",
+    )
+    add(
+        "--hparams",
+        metavar="FILE",
+        help="external: search space or list of points to use, not the submission's own",
+    )
     return parser
 
 
@@ -118,7 +161,9 @@ def _run(arguments: argparse.Namespace, framework: Framework, make_backend: Make
         folder = run_folder.user_path(arguments.out)
     clock = Clock(trial.ruleset.timing.timed)
     log = run_folder.create(folder, trial, source, clock)
-    parts = functools.partial(set_up, source=source, point=point, make_backend=make_backend, folder=folder)
+    parts = functools.partial(
+        set_up, source=source, point=point, make_backend=make_backend, folder=folder
+    )
     display = Display(trial, clock)
     log.observers.append(display.show)
     with Interruption() as interruption, display:
@@ -135,10 +180,14 @@ def describe(arguments: argparse.Namespace, framework: Framework) -> tuple[Trial
     """
     workload = loading.load_workload(arguments.workload)
     if not (workload.HasField("model") and workload.HasField("dataset")):
-        raise UsageError(f"workload {workload.name} is known to scoring only: no backend has its model")
+        raise UsageError(
+            f"workload {workload.name} is known to scoring only: no backend has its model"
+        )
     ruleset = loading.load_ruleset(arguments.rules, arguments.ruleset)
     rules = loading.rules_of(workload, ruleset.version)
-    source = submission.find(arguments.submission, run_folder.user_path(arguments.submission), framework)
+    source = submission.find(
+        arguments.submission, run_folder.user_path(arguments.submission), framework
+    )
     trial = TrialStarted(
         workload=workload,
         ruleset=ruleset,
@@ -155,7 +204,9 @@ def describe(arguments: argparse.Namespace, framework: Framework) -> tuple[Trial
     return trial, source
 
 
-def choose_point(arguments: argparse.Namespace, trial: TrialStarted, source: Source) -> tuning.Point | None:
+def choose_point(
+    arguments: argparse.Namespace, trial: TrialStarted, source: Source
+) -> tuning.Point | None:
     """The hyperparameters of this trial; None under self-tuning.
 
     Raises:
@@ -164,16 +215,22 @@ def choose_point(arguments: argparse.Namespace, trial: TrialStarted, source: Sou
     name = source.manifest.name
     if trial.ruleset.tuning == Ruleset.SELF:
         if arguments.hparams:
-            raise UsageError("--hparams does not go with --ruleset self, which has no hyperparameters")
+            raise UsageError(
+                "--hparams does not go with --ruleset self, which has no hyperparameters"
+            )
         if not source.manifest.self_tuning:
             raise UsageError(f"submission {name} does not tune itself; use --ruleset external")
         return None
     path = run_folder.user_path(arguments.hparams) if arguments.hparams else source.search_space()
     if path is None:
-        raise UsageError(f"submission {name} has no search space; give --hparams FILE, or use --ruleset self")
+        raise UsageError(
+            f"submission {name} has no search space; give --hparams FILE, or use --ruleset self"
+        )
     points = tuning.read_points(path, trial.ruleset.trials_per_study, seed=trial.study)
     if trial.trial > len(points):
-        raise UsageError(f"--trial is {trial.trial}. Valid: 1 to {len(points)}, the points of {path.name}")
+        raise UsageError(
+            f"--trial is {trial.trial}. Valid: 1 to {len(points)}, the points of {path.name}"
+        )
     point = points[trial.trial - 1]
     tuning.as_object(point)
     return point

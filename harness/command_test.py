@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from harness.events import read_log
 from harness.fakes import FakeBackend, Machine
 from inputs import pipeline
 from spec import loading
-from spec.event_pb2 import TrialEnded
 from spec.timing_pb2 import Outcome
 from spec.workload_pb2 import Workload
 
@@ -47,7 +45,7 @@ def make_backend(workload: Workload, version: str) -> FakeBackend:
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place to stand in, with a submission in a folder and a workload `fake`."""
     workload = Workload()
     workload.CopyFrom(fakes.WORKLOAD)
@@ -55,7 +53,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     workload.dataset.SetInParent()
     workload.rules["v0.6"].eval_period_sec = 0  # the command's clock is the real one
     load = loading.load_workload
-    monkeypatch.setattr(loading, "load_workload", lambda name: workload if name == "fake" else load(name))
+    monkeypatch.setattr(
+        loading, "load_workload", lambda name: workload if name == "fake" else load(name)
+    )
     monkeypatch.setattr(submission, "ROOT", tmp_path / "submissions")
     monkeypatch.setattr(pipeline, "data_sha256", lambda workload: "abc")
     monkeypatch.setattr(pipeline, "train_batches", lambda *_: fakes.train_batches())
@@ -97,12 +97,20 @@ def test_a_run_from_the_command_line(place: Path, capsys: pytest.CaptureFixture[
         ("1/0", Outcome.SUBMISSION_ERROR, 4),
         ("raise MemoryError", Outcome.OUT_OF_MEMORY, 3),
         ("import os; os.kill(os.getpid(), 15)", Outcome.INTERRUPTED, 130),
-        ("from spec import interface; raise interface.TrainingCompleteError", Outcome.COMPLETED_BY_SUBMISSION, 0),
+        (
+            "from spec import interface; raise interface.TrainingCompleteError",
+            Outcome.COMPLETED_BY_SUBMISSION,
+            0,
+        ),
         ("return None", Outcome.SUBMISSION_ERROR, 4),
     ],
 )
-def test_every_end_has_its_exit_status(place: Path, body: str, outcome: Outcome, status: int) -> None:
-    (place / "submissions" / "mine" / "submission_jax.py").write_text(SUBMISSION.replace("BODY", body))
+def test_every_end_has_its_exit_status(
+    place: Path, body: str, outcome: Outcome, status: int
+) -> None:
+    (place / "submissions" / "mine" / "submission_jax.py").write_text(
+        SUBMISSION.replace("BODY", body)
+    )
     assert run() == status
     assert read_log(place / "run" / "events.jsonl").events[-1].trial_ended.outcome == outcome
 
@@ -128,18 +136,24 @@ def test_a_failing_backend_is_recorded(place: Path, capsys: pytest.CaptureFixtur
 def test_a_module_that_lacks_a_function_is_recorded(place: Path) -> None:
     (place / "submissions" / "mine" / "submission_jax.py").write_text("")
     assert run() == 4
-    first, last = read_log(place / "run" / "events.jsonl").events
+    _, last = read_log(place / "run" / "events.jsonl").events
     assert "function get_batch_size is missing" in last.trial_ended.message
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--workload", "digit_vit"], "unknown workload 'digit_vit'. Did you mean digits_vit? Valid:"),
+        (
+            ["--workload", "digit_vit"],
+            "unknown workload 'digit_vit'. Did you mean digits_vit? Valid:",
+        ),
         (["--submission", "her"], "unknown submission 'her'. Valid: mine, or the path of a folder"),
         (["--ruleset", "own"], "argument --ruleset: invalid choice: 'own' (choose from"),
         (["--rules", "v9"], "unknown ruleset 'v9_external'. "),
-        (["--seed", "-1"], "argument --seed: '-1' is not an integer from 0 to 18446744073709551615"),
+        (
+            ["--seed", "-1"],
+            "argument --seed: '-1' is not an integer from 0 to 18446744073709551615",
+        ),
         (["--max-steps", "few"], "argument --max-steps: 'few' is not an integer from 1 on"),
         (["--trial", "3"], "--trial is 3. Valid: 1 to 2, the points of points.json"),
         (["--hparams", "nowhere.json"], "nowhere.json: No such file"),

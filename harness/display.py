@@ -1,7 +1,7 @@
 """Progress of a trial for the person who watches, and the summary at its end.
 
-Everything shown comes from the trial's events, which are written off the clock, and from looking at the clock from a thread
-of its own. Nothing here waits for a device or is called while the submission is timed.
+Everything shown comes from the trial's events, which are written off the clock, and from looking at the clock from a
+thread of its own. Nothing here waits for a device or is called while the submission is timed.
 """
 
 import math
@@ -62,7 +62,9 @@ class Display:
             self._console.print(f"note: {event.remark.message}")
 
     def _evaluation_line(self, evaluation: Evaluation, timed_sec: float) -> str:
-        values = [f"{self._metric} {evaluation.metrics[self._metric]:.4g} (target {self._target:g})"]
+        values = [
+            f"{self._metric} {evaluation.metrics[self._metric]:.4g} (target {self._target:g})"
+        ]
         values += [
             f"{name} {value:.4g}"
             for name, value in sorted(evaluation.metrics.items())
@@ -77,7 +79,9 @@ class Display:
         parts = [f"step {now.step:,}", f"{now.timed_sec:.1f} of {self._trial.budget_sec:g} s timed"]
         if "loss" in self._scalars:
             parts.insert(1, f"loss {self._scalars['loss']:.4g}")
-        left = most_seconds_left(self._trial, now.step, now.timed_sec, now.total_sec - now.set_up_sec)
+        left = most_seconds_left(
+            self._trial, now.step, now.timed_sec, now.total_sec - now.set_up_sec
+        )
         if math.isfinite(left):
             parts.append(f"ends in at most {int(left) // 60}:{int(left) % 60:02}")
         return Text("  ".join(parts), style="bold")

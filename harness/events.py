@@ -91,6 +91,8 @@ def read_log(path: Path) -> Log:
             continue
         expected = events[-1].sequence + 1 if events else 0
         if event.sequence != expected:
-            problems.append(f"{path}:{number}: event {event.sequence} where {expected} was expected")
+            problems.append(
+                f"{path}:{number}: event {event.sequence} where {expected} was expected"
+            )
         events.append(event)
     return Log(events, problems, ends_in_line=data.endswith(b"\n") or not data)

@@ -34,7 +34,9 @@ def test_written_events_are_read_back(tmp_path: Path) -> None:
 
 
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.floats()))
-def test_metrics_survive_to_the_last_bit(tmp_path_factory, metrics: dict[str, float]) -> None:
+def test_metrics_survive_to_the_last_bit(
+    tmp_path_factory: pytest.TempPathFactory, metrics: dict[str, float]
+) -> None:
     log = EventLog(tmp_path_factory.mktemp("log") / "events.jsonl", Clock())
     log.append(scalar_metrics=ScalarMetrics(metrics=metrics))
     log.close()
@@ -99,7 +101,7 @@ def test_a_gap_is_reported_with_its_line(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_read(tmp_path_factory, data: bytes) -> None:
+def test_any_bytes_are_read(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.mktemp("log") / "events.jsonl"
     path.write_bytes(data)
     read_log(path)

@@ -1,4 +1,4 @@
-"""A backend of no framework for tests and benchmarks: a host and a device whose time only passes when somebody spends it."""
+"""A backend of no framework, for tests and benchmarks. Time only passes when somebody spends it."""
 
 import dataclasses
 import types
@@ -23,7 +23,11 @@ WORKLOAD = Workload(
     eval_batch_size=4,
     rules={
         "v0.6": Rules(
-            validation_target=0.5, test_target=0.6, max_runtime_sec=100, eval_period_sec=30, step_hint=50
+            validation_target=0.5,
+            test_target=0.6,
+            max_runtime_sec=100,
+            eval_period_sec=30,
+            step_hint=50,
         )
     },
 )
@@ -33,7 +37,9 @@ RULESET = Ruleset(
     num_studies=1,
     trials_per_study=5,
     timing=TimingProtocol(
-        timed=[Segment.STEP, Segment.PREPARE_FOR_EVAL], first_evaluation_step=1, wait_for_test_target=True
+        timed=[Segment.STEP, Segment.PREPARE_FOR_EVAL],
+        first_evaluation_step=1,
+        wait_for_test_target=True,
     ),
 )
 
@@ -74,7 +80,10 @@ class FakeBackend:
     num_devices = 2
 
     def __init__(
-        self, machine: Machine, script: Iterable[tuple[float, float]] = ((1.0, 1.0),), evaluation_sec: float = 0
+        self,
+        machine: Machine,
+        script: Iterable[tuple[float, float]] = ((1.0, 1.0),),
+        evaluation_sec: float = 0,
     ):
         self.machine = machine
         self.script = list(script)
@@ -135,37 +144,18 @@ def functions(machine: Machine, step_sec: float = 1.0) -> dict[str, Callable[...
     def get_batch_size(workload_name: str) -> int:
         return 4
 
-    def init_optimizer_state(workload, model_params, model_state, hyperparameters, rng):  # type: ignore[no-untyped-def]
+    def init_optimizer_state(*arguments: Any) -> Any:
         return {"count": 0}
 
-    def data_selection(  # type: ignore[no-untyped-def]
-        workload,
-        input_queue,
-        optimizer_state,
-        current_param_container,
-        model_state,
-        hyperparameters,
-        global_step,
-        rng,
-    ):
+    def data_selection(workload: Any, input_queue: Any, *others: Any) -> Any:
         return next(input_queue)
 
-    def update_params(  # type: ignore[no-untyped-def]
-        workload,
-        current_param_container,
-        current_params_types,
-        model_state,
-        hyperparameters,
-        batch,
-        loss_type,
-        optimizer_state,
-        eval_results,
-        global_step,
-        rng,
-    ):
+    def update_params(
+        *, current_param_container: Any, model_state: Any, optimizer_state: Any, **others: Any
+    ) -> Any:
         machine.enqueue(int(step_sec * SECOND))
-        new = {name: value - 1 for name, value in current_param_container.items()}
-        return {"count": optimizer_state["count"] + 1}, new, model_state
+        params = {name: value - 1 for name, value in current_param_container.items()}
+        return {"count": optimizer_state["count"] + 1}, params, model_state
 
     return {
         f.__name__: f for f in (get_batch_size, init_optimizer_state, data_selection, update_params)

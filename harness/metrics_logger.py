@@ -10,8 +10,8 @@ from spec.event_pb2 import Remark, ScalarMetrics
 class MetricsLogger:
     """`workload.metrics_logger` as submissions see it.
 
-    A logged value may be a device array that is still being computed. Only a reference is kept; it is converted and written
-    in the next segment that is not timed, so that logging never waits for a device on the clock.
+    A logged value may be a device array that is still being computed. Only a reference is kept; it is converted and
+    written in the next segment that is not timed, so that logging never waits for a device on the clock.
     """
 
     def __init__(self) -> None:

@@ -82,7 +82,7 @@ def judge(
 
 @dataclasses.dataclass
 class Standing:
-    """What is true of a trial so far. Each fact, once true, stays true; the two targets may be met at different times."""
+    """What is true of a trial so far, and stays true; the two targets may be met at different times."""
 
     validation_target_met: bool = False
     test_target_met: bool = False
@@ -90,7 +90,9 @@ class Standing:
     is_budget_exhausted: bool = False
     is_step_limit_reached: bool = False
     is_completed_by_submission: bool = False
-    time_to_target_sec: float | None = None  # at the first evaluation that met the validation target
+    time_to_target_sec: float | None = (
+        None  # at the first evaluation that met the validation target
+    )
 
     def add(self, judgement: Judgement, timed_sec: float) -> None:
         """Takes note of an evaluation that was made at `timed_sec`."""
@@ -107,7 +109,7 @@ class Standing:
 
 
 def outcome(protocol: TimingProtocol, standing: Standing) -> Outcome | None:
-    """How the trial ended; None while it goes on. Where several reasons hold, the first in this order is the outcome."""
+    """How the trial ended; None while it goes on. Where several reasons hold, the first here is the outcome."""
     if standing.has_diverged:
         return Outcome.DIVERGED
     test_target_met = standing.test_target_met or not protocol.wait_for_test_target

@@ -30,7 +30,8 @@ def test_budget_is_scaled_by_the_ruleset() -> None:
 
 
 @pytest.mark.parametrize(
-    ("factor", "max_steps", "expected"), [(0, 0, 0), (0, 7, 7), (0.5, 0, 50), (0.5, 7, 7), (0.5, 70, 50)]
+    ("factor", "max_steps", "expected"),
+    [(0, 0, 0), (0, 7, 7), (0.5, 0, 50), (0.5, 7, 7), (0.5, 70, 50)],
 )
 def test_the_smallest_step_limit_holds(factor: float, max_steps: int, expected: int) -> None:
     ruleset = Ruleset(step_limit_factor=factor)
@@ -49,7 +50,9 @@ def test_the_smallest_step_limit_holds(factor: float, max_steps: int, expected: 
         (3, True, 1.1, 1.0, True),
     ],
 )
-def test_evaluation_due(step: int, is_last: bool, now: float, last: float | None, expected: bool) -> None:
+def test_evaluation_due(
+    step: int, is_last: bool, now: float, last: float | None, expected: bool
+) -> None:
     timing = TimingProtocol(first_evaluation_step=2)
     rules = Rules(eval_period_sec=10)
     assert protocol.evaluation_due(timing, rules, step, is_last, now, last) is expected
@@ -90,7 +93,11 @@ BOTH = Rules(validation_target=0.5, test_target=0.4)
     ],
 )
 def test_judge(
-    workload: Workload, timing: TimingProtocol, validation: float, test: float, expected: tuple[bool, ...]
+    workload: Workload,
+    timing: TimingProtocol,
+    validation: float,
+    test: float,
+    expected: tuple[bool, ...],
 ) -> None:
     name = "accuracy" if workload is ACCURACY else "loss"
     metrics = {f"validation/{name}": validation, f"test/{name}": test}
@@ -118,7 +125,12 @@ def test_without_waiting_the_validation_target_ends_the_trial() -> None:
 
 
 def test_precedence_of_every_combination() -> None:
-    flags = ("has_diverged", "is_budget_exhausted", "is_step_limit_reached", "is_completed_by_submission")
+    flags = (
+        "has_diverged",
+        "is_budget_exhausted",
+        "is_step_limit_reached",
+        "is_completed_by_submission",
+    )
     for values in itertools.product([False, True], repeat=6):
         *ends, validation, test = values
         facts = dict(zip(flags, ends, strict=True))

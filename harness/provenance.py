@@ -31,7 +31,9 @@ def collect(arguments: Sequence[str], environment: Mapping[str, str] = os.enviro
         host_os=platform.platform(),
         python=platform.python_version(),
         cpu=_cpu(),
-        num_cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        num_cpus=len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         memory_bytes=psutil.virtual_memory().total,
         packages={d.name: d.version for d in importlib.metadata.distributions()},
         environment={k: v for k, v in sorted(environment.items()) if k.startswith(_ENVIRONMENT)},
@@ -43,7 +45,9 @@ def checkout(root: Path) -> tuple[str, bool]:
     if not (root / ".git").exists():
         return "", False
     try:
-        return _git(root, "rev-parse", "HEAD").strip(), bool(_git(root, "status", "--porcelain").strip())
+        return _git(root, "rev-parse", "HEAD").strip(), bool(
+            _git(root, "status", "--porcelain").strip()
+        )
     except (OSError, subprocess.SubprocessError):
         return "", False
 

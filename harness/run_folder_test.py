@@ -24,7 +24,10 @@ def source(tmp_path: Path) -> Source:
 
 
 TRIAL = TrialStarted(
-    workload=fakes.WORKLOAD, submission=SubmissionManifest(name="mine"), framework=JAX, seed=2**64 - 1
+    workload=fakes.WORKLOAD,
+    submission=SubmissionManifest(name="mine"),
+    framework=JAX,
+    seed=2**64 - 1,
 )
 
 
@@ -46,7 +49,11 @@ def test_the_description_can_be_replaced(tmp_path: Path, source: Source) -> None
     run_folder.create(folder, TRIAL, source, Clock())
     run_folder.write_description(folder, TrialStarted(seed=5))
     assert (folder / "trial.textproto").read_text() == "seed: 5\n"
-    assert sorted(p.name for p in folder.iterdir()) == ["events.jsonl", "submission", "trial.textproto"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "events.jsonl",
+        "submission",
+        "trial.textproto",
+    ]
 
 
 def test_an_existing_folder_is_not_touched(tmp_path: Path, source: Source) -> None:

@@ -89,15 +89,23 @@ def _folder_source(folder: Path, framework: Framework) -> Source:
     except loading.SpecError as error:
         raise UsageError(str(error)) from error
     if manifest.name != folder.name:
-        raise UsageError(f"{folder / MANIFEST}: name is {manifest.name!r}, expected {folder.name!r}, as the folder")
+        raise UsageError(
+            f"{folder / MANIFEST}: name is {manifest.name!r}, expected {folder.name!r}, as the folder"
+        )
     if framework not in manifest.frameworks:
         known = ", ".join(Framework.Name(f).lower() for f in manifest.frameworks)
         wanted = Framework.Name(framework).lower()
         raise UsageError(f"submission {manifest.name} is not written for {wanted}. Valid: {known}")
     module = folder / f"submission_{Framework.Name(framework).lower()}.py"
     if not module.is_file():
-        raise UsageError(f"submission {manifest.name} lacks {module.name}, which its manifest promises")
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+        raise UsageError(
+            f"submission {manifest.name} lacks {module.name}, which its manifest promises"
+        )
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
     return Source(manifest, folder, module, tuple(files))
 
 
@@ -121,10 +129,14 @@ class Submission:
         def guarded(name: str, *passed: type[Exception]) -> Callable[..., Any]:
             return _guarded(name, functions[name], *passed)
 
-        self.takes_train_state = _TRAIN_STATE in inspect.signature(functions["update_params"]).parameters
+        self.takes_train_state = (
+            _TRAIN_STATE in inspect.signature(functions["update_params"]).parameters
+        )
         self.init_optimizer_state = guarded("init_optimizer_state")
         self.data_selection = guarded("data_selection")
-        self.update_params = _three("update_params", guarded("update_params", TrainingCompleteError))
+        self.update_params = _three(
+            "update_params", guarded("update_params", TrainingCompleteError)
+        )
         self.prepare_for_eval: Callable[..., Any] | None = None
         if "prepare_for_eval" in functions:
             self.prepare_for_eval = _three("prepare_for_eval", guarded("prepare_for_eval"))
@@ -226,7 +238,10 @@ def _guarded(
             return function(*args, **kwargs)
         except (DataError, *passed):
             raise
-        except (Exception, SystemExit) as error:  # sys.exit() must not pass for the end of the program
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # sys.exit() must not pass for the end of the program
             raise _raised(name, error) from error
 
     return call

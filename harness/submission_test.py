@@ -10,7 +10,7 @@ from harness.submission import Submission
 from spec.submission_pb2 import JAX, PYTORCH
 from spec.workload_pb2 import Workload
 
-GOOD = '''
+GOOD = """
 from . import helper
 
 def get_batch_size(workload_name):
@@ -26,7 +26,7 @@ def update_params(workload, current_param_container, current_params_types, model
 def data_selection(workload, input_queue, optimizer_state, current_param_container, model_state,
                    hyperparameters, global_step, rng):
     return next(input_queue)
-'''
+"""
 MANIFEST = 'name: "mine" title: "Mine" frameworks: JAX search_space: "points.json"'
 
 
@@ -44,7 +44,11 @@ def test_a_folder_is_found_and_loaded(folder: Path) -> None:
     source = submission.find(str(folder), folder, JAX)
     assert source.manifest.title == "Mine"
     assert source.search_space() == folder / "points.json"
-    assert [file.name for file in source.files] == ["helper.py", "manifest.textproto", "submission_jax.py"]
+    assert [file.name for file in source.files] == [
+        "helper.py",
+        "manifest.textproto",
+        "submission_jax.py",
+    ]
     assert submission.load(source).batch_size(Workload(name="w"), 2) == 8
 
 
@@ -79,14 +83,24 @@ def test_the_hash_is_over_names_and_bytes(folder: Path) -> None:
     ("file", "content", "message"),
     [
         ("manifest.textproto", "nonsense", "manifest.textproto:1:1"),
-        ("manifest.textproto", MANIFEST.replace("mine", "yours"), "name is 'yours', expected 'mine'"),
+        (
+            "manifest.textproto",
+            MANIFEST.replace("mine", "yours"),
+            "name is 'yours', expected 'mine'",
+        ),
         ("manifest.textproto", 'name: "mine" frameworks: JAX', "title is missing"),
-        ("manifest.textproto", MANIFEST.replace("JAX", "PYTORCH"), "is not written for jax. Valid: pytorch"),
+        (
+            "manifest.textproto",
+            MANIFEST.replace("JAX", "PYTORCH"),
+            "is not written for jax. Valid: pytorch",
+        ),
         ("submission_jax.py", None, "lacks submission_jax.py, which its manifest promises"),
         ("manifest.textproto", None, "manifest.textproto: cannot be read"),
     ],
 )
-def test_a_wrong_folder_gets_one_line(folder: Path, file: str, content: str | None, message: str) -> None:
+def test_a_wrong_folder_gets_one_line(
+    folder: Path, file: str, content: str | None, message: str
+) -> None:
     (folder / file).unlink()
     if content is not None:
         (folder / file).write_text(content)
@@ -97,22 +111,50 @@ def test_a_wrong_folder_gets_one_line(folder: Path, file: str, content: str | No
 
 
 def test_an_unknown_name_lists_the_valid_ones(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="unknown submission 'nothing'. Valid: .*or the path of a folder"):
+    with pytest.raises(
+        UsageError, match="unknown submission 'nothing'. Valid: .*or the path of a folder"
+    ):
         submission.find("nothing", tmp_path / "nothing", PYTORCH)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("def data_selection", "def select_data", "submission_jax.py: function data_selection is missing"),
-        ("def get_batch_size(workload_name)", "def get_batch_size()", "get_batch_size: too many positional"),
-        ("model_params, model_state,", "model_params,", "init_optimizer_state: too many positional"),
-        ("eval_results, global_step, rng)", "eval_results, step, rng)", "update_params: missing a required"),
-        ("eval_results, global_step, rng)", "eval_results, rng)", "unexpected keyword argument 'global_step'"),
-        ("def update_params(", "update_params = 3\ndef other(", "update_params is 3, expected a function"),
+        (
+            "def data_selection",
+            "def select_data",
+            "submission_jax.py: function data_selection is missing",
+        ),
+        (
+            "def get_batch_size(workload_name)",
+            "def get_batch_size()",
+            "get_batch_size: too many positional",
+        ),
+        (
+            "model_params, model_state,",
+            "model_params,",
+            "init_optimizer_state: too many positional",
+        ),
+        (
+            "eval_results, global_step, rng)",
+            "eval_results, step, rng)",
+            "update_params: missing a required",
+        ),
+        (
+            "eval_results, global_step, rng)",
+            "eval_results, rng)",
+            "unexpected keyword argument 'global_step'",
+        ),
+        (
+            "def update_params(",
+            "update_params = 3\ndef other(",
+            "update_params is 3, expected a function",
+        ),
     ],
 )
-def test_a_wrong_module_is_told_all_that_is_wrong(folder: Path, old: str, new: str, message: str) -> None:
+def test_a_wrong_module_is_told_all_that_is_wrong(
+    folder: Path, old: str, new: str, message: str
+) -> None:
     (folder / "submission_jax.py").write_text(GOOD.replace(old, new))
     source = submission.find("x", folder, JAX)
     with pytest.raises(SubmissionError) as caught:
@@ -139,7 +181,9 @@ def test_a_variant_gets_the_batch_size_of_its_base() -> None:
     def get_batch_size(workload_name: str) -> int:
         return {"base": 6, "bad": 7}.get(workload_name) or int("no such workload")
 
-    functions = dict.fromkeys(("init_optimizer_state", "data_selection", "update_params"), lambda: None)
+    functions = dict.fromkeys(
+        ("init_optimizer_state", "data_selection", "update_params"), lambda: None
+    )
     loaded = Submission({"get_batch_size": get_batch_size, **functions})
     assert loaded.batch_size(Workload(name="variant", base="base"), 3) == 6
     with pytest.raises(SubmissionError, match="knows no workload variant or other"):
@@ -149,7 +193,9 @@ def test_a_variant_gets_the_batch_size_of_its_base() -> None:
 
 
 def test_train_state_is_optional() -> None:
-    functions = dict.fromkeys(("get_batch_size", "init_optimizer_state", "data_selection"), lambda: None)
+    functions = dict.fromkeys(
+        ("get_batch_size", "init_optimizer_state", "data_selection"), lambda: None
+    )
     assert not Submission(functions | {"update_params": lambda **arguments: None}).takes_train_state
     assert Submission(functions | {"update_params": lambda *, train_state: None}).takes_train_state
 
@@ -158,9 +204,15 @@ def test_the_example_agrees_with_the_service(folder: Path) -> None:
     """The order of arguments in the descriptor is the order in which official submissions declare them."""
     source = submission.find("x", folder, JAX)
     submission.load(source)
-    module = next(m for n, m in sys.modules.items() if n.endswith(".submission_jax") and m.__file__ == str(source.module))
+    module = next(
+        m
+        for n, m in sys.modules.items()
+        if n.endswith(".submission_jax") and m.__file__ == str(source.module)
+    )
     for method in submission._SERVICE.methods:
         if hasattr(module, method.name):
             declared = list(inspect.signature(getattr(module, method.name)).parameters)
-            specified = [field.name for field in method.input_type.fields if field.name != "train_state"]
+            specified = [
+                field.name for field in method.input_type.fields if field.name != "train_state"
+            ]
             assert declared == specified

@@ -71,7 +71,9 @@ def run_trial(
         train(trial, experiment, standing, clock, log, scalars, interruption)
         clock.enter(Segment.RECORD)
         ended = _regular_end(trial, standing)
-    except BaseException as error:  # whatever it is, it is recorded, and is the command's exit status
+    except (
+        BaseException
+    ) as error:  # whatever it is, it is recorded, and is the command's exit status
         clock.abort()
         ended = _failure(error, experiment)
     if standing.time_to_target_sec is not None:
@@ -118,7 +120,9 @@ def train(
         "loss_type": workload.loss_type,
         "eval_results": eval_results,
     }
-    where_named = {"train_state": types.MappingProxyType(train_state)} if submission.takes_train_state else {}
+    where_named = (
+        {"train_state": types.MappingProxyType(train_state)} if submission.takes_train_state else {}
+    )
     clock.enter(Segment.STEP, params, model_state, optimizer_state)
 
     while True:
@@ -314,7 +318,8 @@ def _failure(error: BaseException, experiment: Experiment | None) -> TrialEnded:
     """The end of a trial that an exception stopped."""
     causes = list(_causes(error))
     is_out_of_memory = any(
-        isinstance(cause, MemoryError) or (experiment and experiment.backend.is_out_of_memory(cause))
+        isinstance(cause, MemoryError)
+        or (experiment and experiment.backend.is_out_of_memory(cause))
         for cause in causes
     )
     if isinstance(error, Interrupted | KeyboardInterrupt):

@@ -54,7 +54,9 @@ class Run:
         def set_up(trial: TrialStarted) -> Experiment:
             submission = Submission(functions)
             trial.global_batch_size = submission.batch_size(trial.workload, backend.num_devices)
-            return Experiment(backend, submission, "points", fakes.train_batches(), fakes.eval_batches)
+            return Experiment(
+                backend, submission, "points", fakes.train_batches(), fakes.eval_batches
+            )
 
         self.clock = Clock(ruleset.timing.timed, now=machine.now)
         self.log = EventLog(path / "events.jsonl", self.clock)
@@ -83,7 +85,11 @@ def test_order_of_events_and_their_times(tmp_path: Path) -> None:
     first, second = run.evaluations
     assert (first.evaluation.global_step, second.evaluation.global_step) == (1, 31)
     assert (first.clock.timed_sec, first.clock.evaluation_sec) == (1, 6)
-    assert (second.clock.timed_sec, second.clock.evaluation_sec, second.clock.total_sec) == (31, 12, 43)
+    assert (second.clock.timed_sec, second.clock.evaluation_sec, second.clock.total_sec) == (
+        31,
+        12,
+        43,
+    )
     assert dict(second.evaluation.metrics) == {
         "train/loss": 0.25,
         "validation/loss": 0.4,
@@ -201,23 +207,65 @@ PARAMS = {"weight": np.zeros(2)}
     [
         ("get_batch_size", raising(ValueError("who?")), "get_batch_size knows no workload fake"),
         ("get_batch_size", raising(KeyError("fake")), "get_batch_size raised KeyError: 'fake'"),
-        ("get_batch_size", returning(3), "is 3, expected a positive multiple of 2, the number of devices"),
+        (
+            "get_batch_size",
+            returning(3),
+            "is 3, expected a positive multiple of 2, the number of devices",
+        ),
         ("get_batch_size", returning(4.0), "is 4.0, expected a positive multiple of 2"),
         ("get_batch_size", returning(0), "is 0, expected a positive multiple of 2"),
-        ("init_optimizer_state", raising(TypeError("a\nb")), "init_optimizer_state raised TypeError: a b"),
-        ("data_selection", raising(TrainingCompleteError()), "data_selection raised TrainingCompleteError"),
+        (
+            "init_optimizer_state",
+            raising(TypeError("a\nb")),
+            "init_optimizer_state raised TypeError: a b",
+        ),
+        (
+            "data_selection",
+            raising(TrainingCompleteError()),
+            "data_selection raised TrainingCompleteError",
+        ),
         ("update_params", raising(SystemExit(0)), "update_params raised SystemExit: 0"),
         ("update_params", returning(None), "update_params returned a NoneType, expected a tuple"),
-        ("update_params", returning((1, 2)), "update_params returned a tuple of 2, expected a tuple"),
-        ("update_params", returning((0, [1], None)), "are a list, expected what init_model_fn gave"),
-        ("update_params", returning((0, {}, None)), "weight was returned with shape none, expected (2,)"),
-        ("update_params", returning((0, PARAMS | {"x": np.ones(1)}, None)), "expected no such parameter"),
-        ("update_params", returning((0, {"weight": np.ones(3)}, None)), "with shape (3,), expected (2,)"),
-        ("prepare_for_eval", raising(RuntimeError("no")), "prepare_for_eval raised RuntimeError: no"),
-        ("prepare_for_eval", returning([1, 2, 3]), "prepare_for_eval returned a list, expected a tuple"),
+        (
+            "update_params",
+            returning((1, 2)),
+            "update_params returned a tuple of 2, expected a tuple",
+        ),
+        (
+            "update_params",
+            returning((0, [1], None)),
+            "are a list, expected what init_model_fn gave",
+        ),
+        (
+            "update_params",
+            returning((0, {}, None)),
+            "weight was returned with shape none, expected (2,)",
+        ),
+        (
+            "update_params",
+            returning((0, PARAMS | {"x": np.ones(1)}, None)),
+            "expected no such parameter",
+        ),
+        (
+            "update_params",
+            returning((0, {"weight": np.ones(3)}, None)),
+            "with shape (3,), expected (2,)",
+        ),
+        (
+            "prepare_for_eval",
+            raising(RuntimeError("no")),
+            "prepare_for_eval raised RuntimeError: no",
+        ),
+        (
+            "prepare_for_eval",
+            returning([1, 2, 3]),
+            "prepare_for_eval returned a list, expected a tuple",
+        ),
     ],
 )
-def test_wrong_submissions(tmp_path: Path, name: str, function: Callable[..., Any], message: str) -> None:
+def test_wrong_submissions(
+    tmp_path: Path, name: str, function: Callable[..., Any], message: str
+) -> None:
     machine = Machine()
     run = Run(tmp_path, machine, FakeBackend(machine), {name: function})
     assert run.ended.outcome == Outcome.SUBMISSION_ERROR
@@ -264,7 +312,12 @@ def test_a_failure_keeps_what_was_known(tmp_path: Path) -> None:
             raise RuntimeError("late")
         return update(workload=workload, global_step=global_step, **arguments)
 
-    run = Run(tmp_path, machine, FakeBackend(machine, [MISS, (0.4, 1.0)]), {"update_params": update_params})
+    run = Run(
+        tmp_path,
+        machine,
+        FakeBackend(machine, [MISS, (0.4, 1.0)]),
+        {"update_params": update_params},
+    )
     assert run.ended.outcome == Outcome.SUBMISSION_ERROR
     assert run.ended.time_to_target_sec == 31
     assert run.ended.global_step == 40
@@ -285,7 +338,11 @@ def test_signals_interrupt_a_trial_after_the_step(tmp_path: Path, number: signal
     before = signal.getsignal(number)
     with Interruption() as interruption:
         run = Run(
-            tmp_path, machine, FakeBackend(machine), {"update_params": update_params}, interruption=interruption
+            tmp_path,
+            machine,
+            FakeBackend(machine),
+            {"update_params": update_params},
+            interruption=interruption,
         )
         assert signal.getsignal(number) == before  # a second signal has its usual effect
     assert run.ended.outcome == Outcome.INTERRUPTED
@@ -342,7 +399,9 @@ def test_what_a_submission_is_given(tmp_path: Path) -> None:
 
     def spied(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            calls.append((name, args, {**kwargs, "eval_results": list(kwargs.get("eval_results", []))}))
+            calls.append(
+                (name, args, {**kwargs, "eval_results": list(kwargs.get("eval_results", []))})
+            )
             return function(*args, **kwargs)
 
         return call
@@ -354,7 +413,9 @@ def test_what_a_submission_is_given(tmp_path: Path) -> None:
         assert train_state["is_time_remaining"]
         return functions["update_params"](**arguments)
 
-    def prepare_for_eval(*, optimizer_state: Any, current_param_container: Any, model_state: Any, **_: Any) -> Any:
+    def prepare_for_eval(
+        *, optimizer_state: Any, current_param_container: Any, model_state: Any, **_: Any
+    ) -> Any:
         return optimizer_state, current_param_container, model_state
 
     functions |= {"prepare_for_eval": prepare_for_eval}
@@ -390,9 +451,18 @@ def test_scalars_are_written_before_the_evaluation_that_follows(tmp_path: Path) 
         workload.metrics_logger.append_scalar_metrics({"loss": global_step / 2}, global_step)
         return update(workload=workload, global_step=global_step, **arguments)
 
-    run = Run(tmp_path, machine, FakeBackend(machine), {"update_params": update_params}, max_steps=3)
+    run = Run(
+        tmp_path, machine, FakeBackend(machine), {"update_params": update_params}, max_steps=3
+    )
     kinds = [e.WhichOneof("event") for e in run.events[2:]]
-    assert kinds == ["scalar_metrics", "evaluation", "scalar_metrics", "scalar_metrics", "evaluation", "trial_ended"]
+    assert kinds == [
+        "scalar_metrics",
+        "evaluation",
+        "scalar_metrics",
+        "scalar_metrics",
+        "evaluation",
+        "trial_ended",
+    ]
 
 
 def test_a_full_disk_leaves_a_readable_log(tmp_path: Path) -> None:
@@ -428,7 +498,7 @@ def test_a_full_disk_leaves_a_readable_log(tmp_path: Path) -> None:
     past=st.booleans(),
 )
 def test_time_is_accounted_for_in_any_trial(
-    tmp_path_factory: Any,
+    tmp_path_factory: pytest.TempPathFactory,
     script: list[tuple[float, float]],
     step_sec: float,
     evaluation_sec: float,

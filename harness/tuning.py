@@ -47,7 +47,9 @@ def read_points(path: Path, num_trials: int, seed: int) -> list[Point]:
             return _listed_points(content)[:num_trials]
         if isinstance(content, dict) and content:
             points = draw_points(content, num_trials)
-            order = np.random.RandomState(rng.key_words(seed, "trial_order")).permutation(num_trials)
+            order = np.random.RandomState(rng.key_words(seed, "trial_order")).permutation(
+                num_trials
+            )
             return [points[number] for number in order]
         raise UsageError("expected a list of points or an object of ranges, neither empty")
     except UsageError as error:
@@ -59,7 +61,11 @@ def _listed_points(content: list[Any]) -> list[Point]:
         raise UsageError("the list has no points")
     for number, point in enumerate(content, start=1):
         if not isinstance(point, dict) or set(point) != set(content[0]):
-            names = ", ".join(content[0]) if isinstance(content[0], dict) else "names of hyperparameters"
+            names = (
+                ", ".join(content[0])
+                if isinstance(content[0], dict)
+                else "names of hyperparameters"
+            )
             raise UsageError(f"point {number} is {point!r}, expected an object with {names}")
     return content
 
@@ -81,7 +87,9 @@ def _scale(name: str, law: Any, u: float) -> Any:
             return values[math.floor(u * len(values))]
         case {"min": int() | float() as low, "max": int() | float() as high, "scaling": "log"}:
             if not 0 < low <= high:
-                raise UsageError(f"{name} is from {low} to {high} on a log scale, expected 0 < min <= max")
+                raise UsageError(
+                    f"{name} is from {low} to {high} on a log scale, expected 0 < min <= max"
+                )
             return low * math.exp(u * math.log(high / low))
         case {"min": int() | float() as low, "max": int() | float() as high}:
             return u * (high - low) + low
@@ -96,7 +104,9 @@ def halton(num_points: int, num_dimensions: int) -> np.ndarray:
 
 def _bases(count: int) -> list[int]:
     """The largest primes below 1000 but for the very largest, ascending."""
-    primes = [n for n in range(3, _LARGEST_PRIME, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2))]
+    primes = [
+        n for n in range(3, _LARGEST_PRIME, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2))
+    ]
     if count >= len(primes):
         raise UsageError(f"{count} hyperparameters, expected fewer than {len(primes)}")
     return primes[-count - 1 : -1]

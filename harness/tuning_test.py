@@ -77,7 +77,10 @@ def test_a_list_is_used_as_it_is(tmp_path: Path) -> None:
         ([{"a": 1}, {"b": 1}], "point 2 is {'b': 1}, expected an object with a"),
         ([1], "point 1 is 1, expected an object"),
         ({"rate": {"min": 0, "max": 1, "scaling": "log"}}, "rate is from 0 to 1 on a log scale"),
-        ({"rate": {"min": "0", "max": 1}}, "rate is {'min': '0', 'max': 1}, expected feasible_points"),
+        (
+            {"rate": {"min": "0", "max": 1}},
+            "rate is {'min': '0', 'max': 1}, expected feasible_points",
+        ),
         ({"rate": {"feasible_points": []}}, "expected feasible_points"),
     ],
 )

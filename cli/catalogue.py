@@ -1,0 +1,128 @@
+"""What there is: listings and descriptions from the specification's files. Imports no framework."""
+
+import collections
+import math
+from collections.abc import Iterable, Sequence
+
+from google.protobuf import text_format
+from google.protobuf.message import Message
+
+from harness import protocol, submission
+from spec import loading
+from spec.metrics import Direction, direction, family_names, metric_name
+from spec.parameter_pb2 import ParameterManifest, ParameterType
+from spec.ruleset_pb2 import Ruleset
+from spec.submission_pb2 import Framework, SubmissionManifest
+from spec.workload_pb2 import LossType, Workload
+
+Row = Sequence[object]
+
+
+def list_all() -> None:
+    """Lists workloads, submissions, rulesets and hardware."""
+    workloads = [loading.load_workload(name) for name in loading.names("workloads")]
+    runnable = [w for w in workloads if w.HasField("model")]
+    others = [w for w in workloads if not w.HasField("model")]
+    _section("Workloads", ((w.name, w.title) for w in runnable))
+    _section("Workloads known to scoring only", ((w.name, w.title) for w in others))
+    manifests = [
+        loading.read_message(submission.ROOT / name / submission.MANIFEST, SubmissionManifest)
+        for name in submission.names()
+    ]
+    _section("Submissions", ((m.name, f"{m.title} ({_frameworks(m)})") for m in manifests))
+    rulesets = [loading.load_ruleset(*name.rsplit("_", 1)) for name in loading.names("rulesets")]
+    _section("Rulesets (--rules, --ruleset)", (_ruleset_row(r) for r in rulesets))
+    hardware = [loading.load_hardware(name) for name in loading.names("hardware")]
+    _section("Hardware", ((h.name, h.title) for h in hardware))
+
+
+def describe(name: str) -> None:
+    """Describes a workload: model, parameters by kind, data, targets and budgets."""
+    workload = loading.load_workload(name)
+    loss = LossType.Name(workload.loss).lower()
+    print(f"{workload.name}: {workload.title}")
+    facts = {
+        "variant of": workload.base,
+        "model": _one_line(workload.model),
+        "data": _one_line(workload.dataset),
+        "examples": ", ".join(f"{f.name} {n:,}" for f, n in workload.splits.ListFields()),
+        "evaluation batch": f"{workload.eval_batch_size:,}" if workload.eval_batch_size else "",
+        "loss": loss if workload.HasField("loss") else "",
+        "metrics": ", ".join(family_names(workload.metrics)) if workload.metrics else "",
+        "dropout": f"rate {workload.dropout_rate:g} unless a submission chooses another"
+        if workload.HasField("dropout_rate")
+        else "",
+        "precision": _one_line(workload.precision),
+    }
+    _table((key, value) for key, value in facts.items() if value)
+    manifest = loading.load_manifest(name)
+    if manifest is not None:
+        print("\nParameters")
+        _table(parameter_rows(manifest))
+    for version in sorted(workload.rules):
+        print(f"\nRules {version}")
+        _table(_rules_rows(workload, version))
+
+
+def parameter_rows(manifest: ParameterManifest) -> list[Row]:
+    """Rows of (kind, arrays, values), in the order of the enumeration, with a header and a total."""
+    arrays: collections.Counter[int] = collections.Counter()
+    values: collections.Counter[int] = collections.Counter()
+    for parameter in manifest.parameters:
+        arrays[parameter.type] += 1
+        values[parameter.type] += math.prod(parameter.shape)
+    rows: list[Row] = [("kind", "arrays", "values")]
+    rows += [(ParameterType.Name(t).lower(), arrays[t], f"{values[t]:,}") for t in sorted(arrays)]
+    return [*rows, ("total", arrays.total(), f"{values.total():,}")]
+
+
+def _rules_rows(workload: Workload, version: str) -> list[Row]:
+    rules = workload.rules[version]
+    bound = "at least" if direction(workload.target_metric) is Direction.MAXIMIZE else "at most"
+    goal = f"{metric_name(workload.target_metric)} {bound}"
+    rows: list[Row] = [("validation target", f"{goal} {rules.validation_target:.10g}")]
+    if rules.HasField("test_target"):
+        rows.append(("test target", f"{goal} {rules.test_target:.10g}"))
+    for ruleset in (
+        loading.load_ruleset(*name.rsplit("_", 1)) for name in loading.names("rulesets")
+    ):
+        if ruleset.version == version:
+            tuning = Ruleset.Tuning.Name(ruleset.tuning).lower()
+            rows.append(
+                (f"budget, {tuning}", f"{protocol.budget_sec(ruleset, rules):,g} timed seconds")
+            )
+    rows.append(("evaluation period", f"{rules.eval_period_sec:,g} s"))
+    rows.append(("step hint", f"{rules.step_hint:,}"))
+    if rules.source:
+        rows.append(("source", rules.source + (" (provisional)" if rules.provisional else "")))
+    return rows
+
+
+def _ruleset_row(ruleset: Ruleset) -> Row:
+    plan = f"{ruleset.num_studies} studies of {ruleset.trials_per_study}, budgets times {ruleset.budget_factor:g}"
+    return f"{ruleset.version} {Ruleset.Tuning.Name(ruleset.tuning).lower()}", plan
+
+
+def _frameworks(manifest: SubmissionManifest) -> str:
+    return ", ".join(Framework.Name(f).lower() for f in manifest.frameworks)
+
+
+def _one_line(message: Message) -> str:
+    return text_format.MessageToString(message, as_one_line=True)
+
+
+def _section(title: str, rows: Iterable[Row]) -> None:
+    rows = list(rows)
+    if rows:
+        print(title)
+        _table(rows)
+        print()
+
+
+def _table(rows: Iterable[Row]) -> None:
+    """Prints rows with columns flush left, all but the last padded."""
+    texts = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    for text in texts:
+        cells = [cell.ljust(width) for cell, width in zip(text, widths, strict=True)]
+        print("  " + "  ".join(cells).rstrip())

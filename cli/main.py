@@ -1,0 +1,97 @@
+"""The `tandem` command: thin entries to the parts. A part is imported when its command is called, and not before."""
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+
+from harness import command
+from harness.command import USAGE_ERROR, OneLineParser
+from spec.loading import SpecError
+
+FRAMEWORKS = ("jax", "pytorch")
+_HELP = """\
+usage: tandem COMMAND ...
+
+  run --backend jax|pytorch ...   train a workload with a submission
+  list                            workloads, submissions, rulesets and hardware
+  describe WORKLOAD               model, parameters, data, targets and budgets of a workload
+  score LOGS...                   times and scores from run folders or official logs
+  conform ...                     hold the two backends against the specification
+
+`tandem COMMAND --help` explains a command.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit status."""
+    name, *arguments = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in ("-h", "--help"):
+        print(_HELP, end="")
+        return 0
+    if name not in _COMMANDS:
+        print(f"error: unknown command {name!r}. Valid: {', '.join(_COMMANDS)}", file=sys.stderr)
+        return USAGE_ERROR
+    try:
+        return _COMMANDS[name](arguments) or 0
+    except SpecError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in _EXTRAS:
+            raise
+        extra = _EXTRAS[error.name.partition(".")[0]]
+        print(
+            f"error: {error.name} is not installed; pip install 'tandem[{extra}]'", file=sys.stderr
+        )
+        return USAGE_ERROR
+
+
+# Packages that an extra of this distribution installs.
+_EXTRAS = {"jax": "jax", "jaxlib": "jax", "flax": "jax", "optax": "jax", "torch": "pytorch"}
+
+
+def _run(argv: Sequence[str]) -> int:
+    choice = OneLineParser(prog="tandem run", add_help=False, allow_abbrev=False)
+    choice.add_argument("--backend", choices=FRAMEWORKS)
+    chosen, others = choice.parse_known_args(argv)
+    if chosen.backend is not None:
+        return importlib.import_module(f"backends.{chosen.backend}.run").main(others)
+    if {"-h", "--help"} & set(others):
+        command.parser("|".join(FRAMEWORKS)).print_help()
+        return 0
+    choice.error(f"--backend is missing. Valid: {', '.join(FRAMEWORKS)}")
+
+
+def _list(argv: Sequence[str]) -> None:
+    from cli import catalogue
+
+    OneLineParser(prog="tandem list", description=catalogue.list_all.__doc__).parse_args(argv)
+    catalogue.list_all()
+
+
+def _describe(argv: Sequence[str]) -> None:
+    from cli import catalogue
+
+    parser = OneLineParser(prog="tandem describe", description=catalogue.describe.__doc__)
+    parser.add_argument("workload", help="name, as `tandem list` shows it")
+    catalogue.describe(parser.parse_args(argv).workload)
+
+
+def _score(argv: Sequence[str]) -> int:
+    return importlib.import_module("scoring.score").main(argv)
+
+
+def _conform(argv: Sequence[str]) -> int:
+    return importlib.import_module("conformance.report").main(argv)
+
+
+_COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
+    "run": _run,
+    "list": _list,
+    "describe": _describe,
+    "score": _score,
+    "conform": _conform,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

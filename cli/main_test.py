@@ -1,0 +1,138 @@
+import os
+import subprocess
+import sys
+import types
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from cli import catalogue, main
+from spec import loading
+from spec.parameter_pb2 import Parameter, ParameterManifest, ParameterType
+
+
+def test_list_names_everything_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["list"]) == 0
+    printed = capsys.readouterr().out
+    for name in loading.names("workloads") + loading.names("hardware"):
+        assert f"  {name} " in printed
+    assert "v0.6 external" in printed
+
+
+@pytest.mark.parametrize("name", loading.names("workloads"))
+def test_every_workload_can_be_described(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["describe", name]) == 0
+    printed = capsys.readouterr().out
+    workload = loading.load_workload(name)
+    assert printed.startswith(f"{name}: {workload.title}\n")
+    for version, rules in workload.rules.items():
+        assert f"Rules {version}" in printed
+        assert f"{rules.validation_target:.10g}" in printed
+
+
+def test_parameters_are_counted_by_kind() -> None:
+    def parameter(kind: ParameterType, *shape: int) -> Parameter:
+        return Parameter(name="p", type=kind, shape=shape)
+
+    manifest = ParameterManifest(
+        parameters=[
+            parameter(ParameterType.WEIGHT, 30, 50),
+            parameter(ParameterType.BIAS, 50),
+            parameter(ParameterType.WEIGHT, 2, 3),
+            parameter(ParameterType.BIAS),
+        ]
+    )
+    assert catalogue.parameter_rows(manifest) == [
+        ("kind", "arrays", "values"),
+        ("weight", 2, "1,506"),
+        ("bias", 2, "51"),
+        ("total", 4, "1,557"),
+    ]
+
+
+def test_looking_around_imports_no_framework() -> None:
+    program = (
+        "import sys; from cli.main import main; main(['list']); main(['describe', 'digits_vit']); "
+        "main(['run', '--help']); "
+        "sys.exit(', '.join({'jax', 'torch', 'flax', 'sklearn'} & set(sys.modules)) or None)"
+    )
+    root = Path(__file__).resolve().parents[1]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    result = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert result.stderr == ""
+    assert "--max-steps" in result.stdout
+
+
+@pytest.fixture
+def run_module(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    module = types.ModuleType("backends.pytorch.run")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+def test_run_hands_over_to_the_backend(run_module: types.ModuleType) -> None:
+    received: list[Sequence[str]] = []
+
+    def run(argv: Sequence[str]) -> int:
+        received.append(argv)
+        return 4
+
+    run_module.main = run  # type: ignore[attr-defined]
+    assert main.main(["run", "--backend", "pytorch", "--seed", "3", "--help"]) == 4
+    assert received == [["--seed", "3", "--help"]]
+
+
+def test_a_framework_that_is_not_installed(
+    run_module: types.ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(argv: Sequence[str]) -> int:
+        raise ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn")
+
+    run_module.main = run  # type: ignore[attr-defined]
+    assert main.main(["run", "--backend", "pytorch"]) == 2
+    expected = "error: torch.nn is not installed; pip install 'tandem[pytorch]'\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_a_missing_module_of_ours_is_no_usage_error(run_module: types.ModuleType) -> None:
+    def run(argv: Sequence[str]) -> int:
+        raise ModuleNotFoundError("No module named 'nowhere'", name="nowhere")
+
+    run_module.main = run  # type: ignore[attr-defined]
+    with pytest.raises(ModuleNotFoundError):
+        main.main(["run", "--backend", "pytorch"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["fly"], "unknown command 'fly'. Valid: run, list, describe, score, conform"),
+        (["run"], "--backend is missing. Valid: jax, pytorch"),
+        (["run", "--backend", "tf"], "argument --backend: invalid choice: 'tf' (choose from"),
+        (["describe", "digit_vit"], "unknown workload 'digit_vit'. Did you mean digits_vit?"),
+        (["describe"], "the following arguments are required: workload"),
+        (["list", "all"], "unrecognized arguments: all"),
+    ],
+)
+def test_wrong_commands_get_one_line(
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        assert main.main(argv) == 2
+    except SystemExit as end:
+        assert end.code == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("argv", [[], ["--help"]])
+def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(argv) == 0
+    printed = capsys.readouterr().out
+    for name in main._COMMANDS:
+        assert f"  {name} " in printed

@@ -1,0 +1,117 @@
+import io
+import math
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from harness import fakes
+from harness.clock import Clock
+from harness.display import Display, most_seconds_left
+from harness.fakes import SECOND, Machine
+from spec.event_pb2 import (
+    ClockReading,
+    Evaluation,
+    Event,
+    Remark,
+    ScalarMetrics,
+    TrialEnded,
+    TrialStarted,
+)
+from spec.submission_pb2 import JAX, SubmissionManifest
+from spec.timing_pb2 import Outcome, Segment
+
+TRIAL = TrialStarted(
+    workload=fakes.WORKLOAD,
+    ruleset=fakes.RULESET,
+    submission=SubmissionManifest(name="mine"),
+    framework=JAX,
+    budget_sec=100,
+)
+EVALUATION = Event(
+    clock=ClockReading(timed_sec=12.34),
+    evaluation=Evaluation(
+        global_step=1200,
+        metrics={"validation/loss": 0.61234, "validation/num_examples": 5, "train/loss": math.nan},
+    ),
+)
+
+
+def console(terminal: bool) -> tuple[Console, io.StringIO]:
+    file = io.StringIO()
+    return Console(
+        file=file, force_terminal=terminal, highlight=False, markup=False, soft_wrap=True
+    ), file
+
+
+def test_plain_lines_where_there_is_no_terminal() -> None:
+    screen, file = console(terminal=False)
+    with Display(TRIAL, Clock(), screen) as display:
+        display.show(Event(remark=Remark(message="[b]look[/b]")))
+        display.show(EVALUATION)
+    assert file.getvalue().splitlines() == [
+        "fake with mine on jax, seed 0, rules v0.6: validation/loss to 0.5 in 100 timed seconds",
+        "note: [b]look[/b]",
+        "step   1,200      12.3 s  validation/loss 0.6123 (target 0.5)  train/loss nan",
+    ]
+
+
+def test_the_moving_line() -> None:
+    machine = Machine()
+    clock = Clock(now=machine.now)
+    display = Display(TRIAL, clock, console(terminal=False)[0])
+    machine.compute(7 * SECOND)
+    assert str(display._moving_line()) == "setting up, 7 s"
+    clock.enter(Segment.STEP)
+    machine.compute(5 * SECOND)
+    clock.end_step()
+    assert str(display._moving_line()) == "step 1  5.0 of 100 s timed  ends in at most 1:35"
+    display.show(Event(scalar_metrics=ScalarMetrics(metrics={"loss": 0.123456})))
+    assert str(display._moving_line()).startswith("step 1  loss 0.1235  5.0 of")
+
+
+def test_a_terminal_shows_the_moving_line() -> None:
+    screen, file = console(terminal=True)
+    with Display(TRIAL, Clock(), screen) as display:
+        display._live.refresh()
+    assert "setting up, 0 s" in file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("budget", "limit", "expected"),
+    [
+        (100, 0, 160),
+        (100, 20, 40),
+        (100, 1000, 160),
+        (math.inf, 0, math.inf),
+        (math.inf, 20, 40),
+        (10, 0, 0),
+    ],
+)
+def test_time_left(budget: float, limit: int, expected: float) -> None:
+    """10 steps took 20 timed seconds and, with their evaluations, 40 of wall time."""
+    trial = TrialStarted(budget_sec=budget, step_limit=limit)
+    assert most_seconds_left(trial, 10, 20, 40) == expected
+
+
+def test_summary() -> None:
+    screen, file = console(terminal=False)
+    ended = TrialEnded(
+        outcome=Outcome.TARGET_REACHED, message="met", time_to_target_sec=31.25, global_step=1234
+    )
+    Display(TRIAL, Clock(), screen).summarize(ended, Path("runs/x"))
+    assert file.getvalue().splitlines() == [
+        "outcome         TARGET_REACHED: met",
+        "time to target  31.25 of 100 timed seconds",
+        "steps           1,234 in 0.00 timed seconds",
+        "run folder      runs/x",
+        "score it        tandem score runs/x",
+    ]
+
+
+def test_summary_of_a_failure_has_the_traceback() -> None:
+    screen, file = console(terminal=False)
+    ended = TrialEnded(outcome=Outcome.HARNESS_ERROR, message="gone", traceback="Traceback: [x]")
+    Display(TRIAL, Clock(), screen).summarize(ended, Path("runs/x"))
+    assert file.getvalue().startswith("Traceback: [x]\noutcome         HARNESS_ERROR: gone\n")
+    assert "time to target" not in file.getvalue()
