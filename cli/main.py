@@ -51,15 +51,15 @@ _EXTRAS = {"jax": "jax", "jaxlib": "jax", "flax": "jax", "optax": "jax", "torch"
 
 
 def _run(argv: Sequence[str]) -> int:
-    choice = OneLineParser(prog="tandem run", add_help=False, allow_abbrev=False)
-    choice.add_argument("--backend", choices=FRAMEWORKS)
-    chosen, others = choice.parse_known_args(argv)
-    if chosen.backend is not None:
-        return importlib.import_module(f"backends.{chosen.backend}.run").main(others)
-    if {"-h", "--help"} & set(others):
+    parser = OneLineParser(prog="tandem run", add_help=False, allow_abbrev=False)
+    parser.add_argument("--backend", choices=FRAMEWORKS)
+    chosen, others = parser.parse_known_args(argv)
+    if chosen.backend is None and not {"-h", "--help"} & set(others):
+        parser.error(f"--backend is missing. Valid: {', '.join(FRAMEWORKS)}")
+    if chosen.backend is None:
         command.parser("|".join(FRAMEWORKS)).print_help()
         return 0
-    choice.error(f"--backend is missing. Valid: {', '.join(FRAMEWORKS)}")
+    return importlib.import_module(f"backends.{chosen.backend}.run").main(others)
 
 
 def _list(argv: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
 """The folder that a trial leaves behind and that explains itself.
 
 events.jsonl      the event log; every published number can be recomputed from it
-trial.textproto   what the trial is (`TrialStarted`), for people: resolved workload, ruleset, seed, hyperparameters, hardware,
-                  package versions, commit
+trial.textproto   what the trial is (`TrialStarted`), for people: resolved workload, ruleset, seed, hyperparameters,
+                  hardware, package versions, commit
 submission/       the submission's files as they were
 """
 

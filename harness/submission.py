@@ -232,11 +232,12 @@ def _guarded(
     name: str, function: Callable[..., Any], *passed: type[Exception]
 ) -> Callable[..., Any]:
     """The function, with what it raises turned into a SubmissionError, `passed` and failing data excepted."""
+    passed_on: tuple[type[Exception], ...] = (DataError, *passed)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except (DataError, *passed):
+        except passed_on:
             raise
         except (
             Exception,

@@ -112,7 +112,7 @@ def test_a_wrong_folder_gets_one_line(
 
 def test_an_unknown_name_lists_the_valid_ones(tmp_path: Path) -> None:
     with pytest.raises(
-        UsageError, match="unknown submission 'nothing'. Valid: .*or the path of a folder"
+        UsageError, match=r"unknown submission 'nothing'. Valid: .*or the path of a folder"
     ):
         submission.find("nothing", tmp_path / "nothing", PYTORCH)
 

@@ -94,7 +94,7 @@ def test_bad_files_get_one_line(tmp_path: Path, content: object, message: str) -
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="nowhere.json: No such file"):
+    with pytest.raises(UsageError, match=r"nowhere.json: No such file"):
         tuning.read_points(tmp_path / "nowhere.json", 5, 0)
 
 
