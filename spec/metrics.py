@@ -1,6 +1,7 @@
 """Names, directions and targets of metrics.
 
-A metric appears in logs as `<split>/<name>`, for example `validation/accuracy`. The names are the official ones.
+A metric appears in logs as `<split>/<name>`, for example `validation/accuracy`. The names are the
+official ones.
 """
 
 import enum
@@ -66,11 +67,10 @@ def direction(metric: Metric) -> Direction:
 
 
 def family_names(family: MetricFamily) -> tuple[str, ...]:
-    """Names of the metrics that an evaluation of this family holds for every split, the family's own one first."""
+    """Names of the metrics of this family, its own one first; an evaluation has each per split."""
     if family not in _FAMILIES:
-        raise SpecError(
-            f"metric family {family} has no metrics; expected one of {', '.join(MetricFamily.keys()[1:])}"
-        )
+        valid = ", ".join(MetricFamily.keys()[1:])
+        raise SpecError(f"metric family {family} has no metrics; expected one of {valid}")
     return tuple(metric_name(metric) for metric in _FAMILIES[family])
 
 

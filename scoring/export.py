@@ -1,0 +1,103 @@
+"""Trials in the layout of the official runner, so that the official scorer can read our runs."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from scoring.readers.official import EVALUATIONS
+from scoring.records import LOGGING_TIME, PREEMPTION, STEP, TIME, Trial
+from scoring.writing import write_text
+
+
+def write_trials(trials: Iterable[Trial], root: Path) -> int:
+    """Writes every trial below root as <submission>/<study>/<workload>_<framework>/<trial>.
+
+    Returns the number of trials. A `/` in the name of a workload becomes `_`.
+
+    Raises:
+      ValueError: a trial does not name its framework, or a name in it cannot be a folder.
+    """
+    count = 0
+    for trial in trials:
+        write_trial(trial, root)
+        count += 1
+    return count
+
+
+def write_trial(trial: Trial, root: Path) -> Path:
+    """Writes one trial and returns its folder."""
+    if trial.framework not in ("jax", "pytorch"):
+        raise ValueError(f"{trial.origin}: framework is {trial.framework!r}, not jax or pytorch")
+    workload = f"{trial.workload.replace('/', '_')}_{trial.framework}"
+    parts = [trial.submission, trial.study, workload, trial.trial]
+    for part in parts:
+        if part in ("", ".", "..") or "/" in part or "\0" in part:
+            raise ValueError(f"{trial.origin}: {part!r} cannot be the name of a folder")
+    folder = root.joinpath(*parts)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = evaluation_rows(trial)
+    if rows:
+        header = sorted(rows[0])
+        write_text(folder / EVALUATIONS, _csv(header, rows))
+    if trial.facts.loop_ended and rows:
+        end = {STEP: trial.facts.final_step, "score": trial.facts.final_time_sec, PREEMPTION: 0}
+        write_text(folder / "measurements.csv", _csv(sorted(rows[0]), [*rows, end]))
+    if trial.facts.hyperparameters is not None:
+        write_text(folder / "hparams.json", json.dumps(trial.facts.hyperparameters, indent=2))
+    write_text(folder / "meta_data_0.json", json.dumps(_meta_data(trial), indent=2))
+    write_text(folder / "flags_0.json", json.dumps(_flags(trial), indent=2))
+    return folder
+
+
+def evaluation_rows(trial: Trial) -> list[dict[str, float | None]]:
+    """One row an evaluation with the official columns; None for a cell that stays empty."""
+    columns = dict(trial.columns)
+    zeros = [0.0] * trial.num_evaluations
+    for name in (PREEMPTION, LOGGING_TIME):
+        columns.setdefault(name, zeros)
+    columns["score"] = columns.get(TIME, zeros)
+    names = list(columns)
+    return [
+        {
+            name: None if math.isnan(value) else float(value)
+            for name, value in zip(names, row, strict=True)
+        }
+        for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def _csv(header: list[str], rows: Iterable[Mapping[str, float | None]]) -> str:
+    def cell(name: str, value: float | None) -> str:
+        if value is None:
+            return ""
+        counts = name in (STEP, PREEMPTION) or name.endswith("/num_examples")
+        return str(int(value)) if counts else repr(float(value))
+
+    lines = [",".join(cell(name, row.get(name)) for name in header) for row in rows]
+    return "\n".join([",".join(header), *lines]) + "\n"
+
+
+def _meta_data(trial: Trial) -> dict[str, object]:
+    facts = trial.facts
+    stated = {
+        "workload.max_allowed_runtime_sec": facts.budget_sec,
+        "workload.eval_period_time_sec": facts.eval_period_sec,
+        "workload.validation_target_value": facts.validation_target,
+        "rng_seed": facts.seed,
+        "git_commit_hash": facts.versions.get("commit"),
+        "python_version": facts.versions.get("python"),
+        "os_platform": facts.versions.get("os"),
+    }
+    count, _, name = (facts.hardware or "").partition("x ")
+    if count.isdigit():
+        stated |= {"gpu_count": int(count), "gpu_model_name": name}
+    return {name: value for name, value in stated.items() if value is not None}
+
+
+def _flags(trial: Trial) -> dict[str, object]:
+    return {
+        "workload": trial.workload,
+        "framework": trial.framework,
+        "max_global_steps": trial.facts.step_limit,
+    }

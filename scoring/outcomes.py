@@ -1,0 +1,126 @@
+"""How each trial ended: one name per trial, with the evidence.
+
+Logs of ours say it. Official logs do not: there it is inferred from what is in them.
+"""
+
+import dataclasses
+import enum
+import math
+
+import numpy as np
+
+from scoring.records import STEP, Trial
+from scoring.rules import WorkloadRules
+from scoring.times import Hit
+
+
+class Ending(enum.Enum):
+    """Endings of trials: the recorded outcomes (spec/timing.proto) and what is known where none was
+    recorded.
+    """
+
+    TARGET_REACHED = "target reached"
+    BUDGET_EXHAUSTED = "budget exhausted"
+    STEP_LIMIT = "step limit"
+    COMPLETED_BY_SUBMISSION = "completed by the submission"
+    DIVERGED = "diverged"
+    OUT_OF_MEMORY = "out of memory"
+    SUBMISSION_ERROR = "error of the submission"
+    HARNESS_ERROR = "error of the harness"
+    INTERRUPTED = "interrupted"
+    ENDED_EARLY = "ended early"
+    ENDED_AFTER_FIRST_EVALUATION = "ended after the first evaluation"
+    NO_EVALUATION = "no evaluation"
+    UNKNOWN_WORKLOAD = "unknown workload"
+
+
+CRASHES = frozenset(
+    {
+        Ending.OUT_OF_MEMORY,
+        Ending.SUBMISSION_ERROR,
+        Ending.HARNESS_ERROR,
+        Ending.INTERRUPTED,
+        Ending.ENDED_EARLY,
+        Ending.ENDED_AFTER_FIRST_EVALUATION,
+        Ending.NO_EVALUATION,
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a trial ended and what shows it. `inferred` is False where the log itself says so."""
+
+    ending: Ending
+    evidence: str
+    inferred: bool = True
+
+    @property
+    def crashed(self) -> bool:
+        """Whether the trial broke off before its target and before the end of what it was given."""
+        return self.ending in CRASHES
+
+
+def outcome(trial: Trial, rules: WorkloadRules | None, hit: Hit) -> Outcome:
+    """How the trial ended. A trial that reached its target within the budget has reached it,
+    whatever came later.
+    """
+    if rules is None:
+        return Outcome(Ending.UNKNOWN_WORKLOAD, f"no rules for workload {trial.workload}")
+    if hit.reached:
+        value = trial.columns[rules.metric][hit.row]
+        evidence = f"{rules.metric} {value:.6g} at {hit.time_sec:.1f} s, target {rules.target:.6g}"
+        return Outcome(Ending.TARGET_REACHED, evidence)
+    if trial.facts.ended in Ending.__members__ and trial.facts.ended != Ending.TARGET_REACHED.name:
+        return Outcome(Ending[trial.facts.ended], trial.facts.message, inferred=False)
+    if trial.facts.ended is None and trial.facts.message:  # a log of ours without an end
+        return Outcome(Ending.INTERRUPTED, trial.facts.message, inferred=False)
+    if not trial.num_evaluations:
+        return Outcome(Ending.NO_EVALUATION, _training_seen(trial))
+    if diverged := _divergence(trial, rules):
+        return Outcome(Ending.DIVERGED, diverged)
+    return _end_of_loop(trial, rules)
+
+
+def _training_seen(trial: Trial) -> str:
+    if trial.facts.final_step is not None:
+        return f"no evaluation in the log; training got to step {trial.facts.final_step}"
+    return "no evaluation in the log"
+
+
+def _divergence(trial: Trial, rules: WorkloadRules) -> str:
+    """Evidence of divergence: target metric or loss on validation are not finite from some row to
+    the last.
+    """
+    for name in (rules.metric, rules.loss):
+        finite = np.isfinite(trial.columns.get(name, np.zeros(1)))
+        if finite.size and not finite[-1]:
+            row = int(finite.nonzero()[0][-1]) + 1 if finite.any() else 0
+            return f"{name} is not a finite number from evaluation {row + 1} of {finite.size} on"
+    return ""
+
+
+def _end_of_loop(trial: Trial, rules: WorkloadRules) -> Outcome:
+    """Which limit a trial met, if it met one."""
+    facts = trial.facts
+    time = facts.final_time_sec or float(trial.times_sec[-1])
+    step = facts.final_step or float(trial.columns[STEP][-1])
+    used = f"{time:.0f} s of a budget of {rules.budget_sec:.0f} s, step {step:.0f}"
+    if time >= rules.budget_sec:
+        return Outcome(Ending.BUDGET_EXHAUSTED, used)
+    if facts.step_limit and step >= facts.step_limit:
+        return Outcome(Ending.STEP_LIMIT, f"{used} of {facts.step_limit}")
+    # A tidy table has no last row of the loop; steps after the last evaluation show that there was
+    # one.
+    if facts.loop_ended or (facts.loop_ended is None and time > trial.times_sec[-1]):
+        return Outcome(Ending.COMPLETED_BY_SUBMISSION, f"{used}; the training loop ended by itself")
+    # Without the loop's last row: the evaluation after the last one would have been past the
+    # budget.
+    gaps = np.diff(trial.times_sec)
+    if gaps.size and time + 1.5 * float(np.median(gaps)) >= rules.budget_sec:
+        return Outcome(Ending.BUDGET_EXHAUSTED, f"{used} at the last evaluation")
+    if trial.num_evaluations == 1:
+        return Outcome(Ending.ENDED_AFTER_FIRST_EVALUATION, f"{used}; nothing after it")
+    if math.isinf(rules.budget_sec):
+        return Outcome(Ending.ENDED_EARLY, f"{time:.0f} s, step {step:.0f}; no budget is known")
+    return Outcome(Ending.ENDED_EARLY, f"{used}; nothing after it")

@@ -1,0 +1,1 @@
+"""Readers of logs: one module per format, each from a place to trials."""

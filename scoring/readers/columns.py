@@ -1,0 +1,86 @@
+"""Csv files with a header line and unquoted cells, as columns."""
+
+import math
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+
+from scoring.records import Array, Ledger
+
+LFS_POINTER = b"version https://git-lfs"
+
+
+def read_columns(
+    data: bytes,
+    origin: str,
+    ledger: Ledger,
+    *,
+    is_number: Callable[[str], bool],
+    texts: Collection[str] = (),
+) -> tuple[dict[str, Array], dict[str, list[str]]]:
+    """The columns whose names `is_number` accepts, and those in `texts`. An empty number is NaN.
+
+    Rows that do not fit are left out of all columns and reported with path and line. Both results
+    are empty where the file has no header or is a pointer to a file that was not fetched.
+    """
+    header, rows = _split(data, origin, ledger)
+    lines: Sequence[int] = range(2, len(rows) + 2)
+    if any(row.count(",") != len(header) - 1 for row in rows):
+        lines, rows = _fitting(rows, len(header), origin, ledger)
+    cells = ",".join(rows).split(",") if rows else []
+    columns = {name: cells[place :: len(header)] for place, name in enumerate(header)}
+    numbers, bad = {}, np.zeros(len(rows), bool)
+    for name in filter(is_number, header):
+        numbers[name] = _numbers(columns[name], name, lines, bad, origin, ledger)
+    if bad.any():
+        numbers = {name: values[~bad] for name, values in numbers.items()}
+        columns = {n: [c for c, b in zip(columns[n], bad, strict=True) if not b] for n in texts}
+    return numbers, {name: columns[name] for name in texts if name in columns}
+
+
+def _split(data: bytes, origin: str, ledger: Ledger) -> tuple[list[str], list[str]]:
+    """Header cells and the lines below it."""
+    if data.startswith(LFS_POINTER):
+        ledger.error(origin, "is a git-lfs pointer, not the log; fetch it with `git lfs pull`", 1)
+        return [], []
+    try:
+        lines = data.decode("utf-8").replace("\r\n", "\n").split("\n")
+    except UnicodeDecodeError as error:
+        ledger.error(origin, f"is not text: {error.reason} at byte {error.start}", 1)
+        return [], []
+    header = lines[0].split(",")
+    if not all(header) or len(set(header)) != len(header):
+        ledger.error(origin, "expected a header line with distinct column names", 1)
+        return [], []
+    return header, lines[1:-1] if lines[-1] == "" else lines[1:]
+
+
+def _fitting(
+    rows: list[str], width: int, origin: str, ledger: Ledger
+) -> tuple[list[int], list[str]]:
+    """Line numbers and text of the rows with the right number of cells."""
+    good = []
+    for line, row in enumerate(rows, start=2):
+        num_cells = row.count(",") + 1
+        if num_cells == width:
+            good.append((line, row))
+        else:
+            ledger.error(origin, f"row left out: {num_cells} cells, expected {width}", line)
+    return [line for line, _ in good], [row for _, row in good]
+
+
+def _numbers(
+    cells: list[str], name: str, lines: Sequence[int], bad: np.ndarray, origin: str, ledger: Ledger
+) -> Array:
+    """The cells as numbers; a cell that is none marks its row as bad."""
+    try:
+        return np.array(list(map(float, cells)))
+    except ValueError:
+        values = np.full(len(cells), math.nan)
+    for row, cell in enumerate(cells):
+        try:
+            values[row] = float(cell) if cell else math.nan
+        except ValueError:
+            ledger.error(origin, f"row left out: {name} is {cell[:40]!r}, no number", lines[row])
+            bad[row] = True
+    return values

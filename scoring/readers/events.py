@@ -1,0 +1,155 @@
+"""Trials from our own event logs: one JSON form of `spec.event_pb2.Event` a line."""
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+from google.protobuf import json_format
+
+from scoring.readers.files import Folder
+from scoring.records import (
+    EVAL_TIME,
+    LOGGING_TIME,
+    PREEMPTION,
+    STEP,
+    TIME,
+    TOTAL,
+    Array,
+    Facts,
+    Ledger,
+    Trial,
+)
+from spec import event_pb2, submission_pb2, timing_pb2
+
+FILE = "events.jsonl"
+
+
+def read_trial(folder: Folder, ledger: Ledger) -> None:
+    """Adds the trial that the folder's events.jsonl describes. Paths say nothing about it."""
+    origin = f"{folder.origin}/{FILE}"
+    events = list(_events(folder.files[FILE](), origin, ledger))
+    started = next((e.trial_started for e in events if e.HasField("trial_started")), None)
+    if started is None:
+        ledger.error(
+            origin, "has no trial_started event; the trial cannot be told and does not count"
+        )
+        return
+    framework = submission_pb2.Framework.Name(started.framework).lower()
+    ledger.trials.append(
+        Trial(
+            submission=started.submission.name,
+            workload=started.workload.name,
+            study=f"study_{started.study}",
+            trial=f"trial_{started.trial}",
+            framework="" if started.framework == 0 else framework,
+            columns=_columns(events),
+            origin=origin,
+            facts=_facts(started, events),
+        )
+    )
+
+
+def _events(data: bytes, origin: str, ledger: Ledger) -> Iterator[event_pb2.Event]:
+    """Events in order. A line that cannot be read is reported; only the last one may be torn."""
+    lines = data.split(b"\n")
+    torn = lines.pop()
+    expected = 0
+    for line, text in enumerate(lines, start=1):
+        event = _event(text)
+        if event is None:
+            ledger.error(origin, "line left out: it is no event", line)
+            continue
+        if event.sequence != expected:
+            ledger.error(
+                origin, f"event {event.sequence} follows where {expected} was expected", line
+            )
+        expected = event.sequence + 1
+        yield event
+    if torn.strip():
+        event = _event(torn)
+        if event is None:
+            ledger.note(
+                origin,
+                "the last line is torn and left out: the trial was stopped there",
+                len(lines) + 1,
+            )
+        else:
+            yield event
+
+
+def _event(text: bytes) -> event_pb2.Event | None:
+    try:
+        return json_format.ParseDict(
+            json.loads(text), event_pb2.Event(), ignore_unknown_fields=True
+        )
+    except (ValueError, RecursionError, json_format.ParseError, AttributeError, TypeError):
+        return None
+
+
+def _columns(events: list[event_pb2.Event]) -> dict[str, Array]:
+    """One row an evaluation.
+
+    A resumed run goes back to its checkpoint: what the lost run evaluated after it drops out.
+    """
+    rows: list[dict[str, float]] = []
+    preemptions = 0
+    for event in events:
+        if event.HasField("trial_resumed"):
+            preemptions = event.trial_resumed.preemption_count
+            rows = [row for row in rows if row[STEP] <= event.trial_resumed.global_step]
+        elif event.HasField("evaluation"):
+            clock = event.clock
+            rows.append(
+                {
+                    STEP: event.evaluation.global_step,
+                    TIME: clock.timed_sec,
+                    EVAL_TIME: clock.evaluation_sec,
+                    TOTAL: clock.total_sec,
+                    PREEMPTION: preemptions,
+                    LOGGING_TIME: clock.record_sec,
+                    **event.evaluation.metrics,
+                }
+            )
+    names = {name: None for row in rows for name in row}
+    return {name: np.array([row.get(name, np.nan) for row in rows], float) for name in names}
+
+
+def _facts(started: event_pb2.TrialStarted, events: list[event_pb2.Event]) -> Facts:
+    ended = next((e.trial_ended for e in reversed(events) if e.HasField("trial_ended")), None)
+    last = events[-1].clock
+    provenance = started.provenance
+    rules = started.workload.rules.get(started.ruleset.version)
+    versions = {"python": provenance.python, "os": provenance.host_os, "commit": provenance.commit}
+    return Facts(
+        ended=timing_pb2.Outcome.Name(ended.outcome) if ended else None,
+        message=ended.message if ended else f"the log ends after event {events[-1].sequence}",
+        loop_ended=ended is not None,
+        final_time_sec=last.timed_sec,
+        final_step=last.step,
+        budget_sec=started.budget_sec or None,
+        step_limit=started.step_limit or None,
+        eval_period_sec=rules.eval_period_sec
+        if rules and rules.HasField("eval_period_sec")
+        else None,
+        validation_target=rules.validation_target if rules else None,
+        seed=started.seed,
+        hyperparameters=_hyperparameters(started),
+        hardware=_hardware(provenance),
+        versions={**provenance.packages, **{k: v for k, v in versions.items() if v}},
+        workload=started.workload,
+        ruleset=started.ruleset if started.HasField("ruleset") else None,
+    )
+
+
+def _hyperparameters(started: event_pb2.TrialStarted) -> dict[str, object] | None:
+    if not started.HasField("hyperparameters"):
+        return None
+    return json_format.MessageToDict(started.hyperparameters)
+
+
+def _hardware(provenance: event_pb2.Provenance) -> str:
+    """For example `8x Tesla V100-SXM2-16GB`; the processor where there is no accelerator."""
+    names = list(provenance.accelerators)
+    kinds = sorted(set(names))
+    devices = ", ".join(f"{names.count(name)}x {name}" for name in kinds)
+    return devices or provenance.cpu

@@ -1,0 +1,55 @@
+"""Find and read all logs at some places, whatever their format."""
+
+import concurrent.futures
+from collections.abc import Iterable
+from pathlib import Path
+
+from scoring.readers import events, official, tidy
+from scoring.readers.files import Folder, decompressed, folders
+from scoring.records import Ledger, merge
+
+
+def read_logs(places: Iterable[Path]) -> Ledger:
+    """Reads run folders, official log folders, tidy csv files and archives of them, mixed.
+
+    The result does not depend on the order of places, files or trials.
+    """
+    ledger = Ledger()
+    tables: list[tuple[Folder, str]] = []
+    for place in sorted(set(places)):
+        if not place.exists():
+            ledger.error(str(place), "does not exist")
+            continue
+        for folder in folders(place, ledger):
+            _read_folder(folder, ledger, tables)
+    _read_tables(tables, ledger)
+    return merge(ledger)
+
+
+def _read_folder(folder: Folder, ledger: Ledger, tables: list[tuple[Folder, str]]) -> None:
+    if events.FILE in folder.files:
+        events.read_trial(folder, ledger)
+    elif official.is_trial(folder):
+        official.read_trial(folder, ledger)
+    elif official.is_stray(folder):
+        place = folder.origin.rpartition("/")[0]
+        ledger.note(place, "ignored: trials outside of a folder <workload>_<jax|pytorch>")
+    else:
+        tables += [(folder, name) for name in folder.files if name.endswith((".csv", ".csv.xz"))]
+
+
+def _read_tables(tables: list[tuple[Folder, str]], ledger: Ledger) -> None:
+    """Reads tidy tables. Decompression, most of the work, runs on all processors."""
+    rows: list[tidy.Row] = []
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        contents = pool.map(lambda table: decompressed(*table, ledger), tables)
+        for (folder, name), data in zip(tables, contents, strict=True):
+            origin = f"{folder.origin}/{name}"
+            kind = tidy.kind(data)
+            if kind == "evals":
+                tidy.read_evaluations(data, name.partition(".csv")[0], origin, ledger)
+            elif kind == "trials":
+                rows += tidy.read_trials(data, origin, ledger)
+            elif data:
+                ledger.note(origin, "ignored: a csv that is no table of evaluations or trials")
+    tidy.join(rows, ledger)

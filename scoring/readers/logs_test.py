@@ -1,0 +1,311 @@
+"""All readers together: what stands on disk or in an archive, as trials."""
+
+import io
+import itertools
+import json
+import lzma
+import math
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scoring.export import write_trial, write_trials
+from scoring.readers.logs import read_logs
+from scoring.records import STEP, TIME, Facts, Ledger, Trial
+from scoring.testing import events_text, make_trial
+from spec import submission_pb2, timing_pb2
+
+TIDY_HEADER = (
+    "workload,framework,study,trial,global_step,accumulated_submission_time,accumulated_eval_time,"
+    "total_duration,val_metric,test_metric,train_metric,val_loss,train_loss"
+)
+
+
+def some_trials() -> list[Trial]:
+    return [
+        make_trial([0.2 - 0.01 * k for k in range(n)], study=study, trial=n, submission=name)
+        for name in ("adamw", "lion")
+        for study in (0, 1)
+        for n in (1, 2, 3)
+    ]
+
+
+def errors(ledger: Ledger) -> list[str]:
+    return [str(problem) for problem in ledger.problems if problem.is_error]
+
+
+def same(a: Trial, b: Trial) -> bool:
+    metric = "validation/loss"
+    return a.key == b.key and all(
+        np.array_equal(a.columns[name], b.columns[name], equal_nan=True)
+        for name in (TIME, STEP, metric)
+    )
+
+
+def test_official_layout_gives_back_what_was_written(tmp_path: Path) -> None:
+    written = some_trials()
+    assert write_trials(written, tmp_path) == len(written)
+    ledger = read_logs([tmp_path])
+    assert not ledger.problems
+    assert len(ledger.trials) == len(written)
+    assert all(itertools.starmap(same, zip(ledger.trials, written, strict=True)))
+
+
+@pytest.mark.parametrize(
+    "depth", ["", "adamw", "adamw/study_0", "adamw/study_0/criteo1tb_jax/trial_1"]
+)
+def test_any_folder_on_the_way_may_be_given(tmp_path: Path, depth: str) -> None:
+    write_trial(make_trial([0.2]), tmp_path)
+    (trial,) = read_logs([tmp_path / depth]).trials
+    assert trial.key == ("adamw", "criteo1tb", "study_0", "trial_1")
+
+
+def test_metadata_of_official_logs_is_read(tmp_path: Path) -> None:
+    facts = Facts(
+        loop_ended=True, final_time_sec=250.0, final_step=25, budget_sec=7703.0, step_limit=10666,
+        seed=3, hyperparameters={"learning_rate": 0.1}, hardware="8x V100",
+        versions={"commit": "c0ffee", "python": "3.8"},
+    )  # fmt: skip
+    write_trial(make_trial([0.2, 0.1], facts=facts), tmp_path)
+    (trial,) = read_logs([tmp_path]).trials
+    assert trial.facts == facts
+
+
+def test_irregular_layouts_are_survived(tmp_path: Path) -> None:
+    good = write_trial(make_trial([0.2]), tmp_path)
+    study = good.parents[1]
+    csv = (good / "eval_measurements.csv").read_text()
+    stray = study / "trial_1"
+    stray.mkdir()
+    (stray / "eval_measurements.csv").write_text(csv)
+    (study / "criteo1tb_jax_05-06-2024-02-40-53.log").write_text("version https://git-lfs\n")
+    (study / "fastmri_pytorch").mkdir()
+    (study / "wmt_jax" / "trial_1").mkdir(parents=True)  # crashed before anything was written
+    ledger = read_logs([tmp_path])
+    assert [(t.workload, t.num_evaluations) for t in ledger.trials] == [
+        ("criteo1tb", 1),
+        ("wmt", 0),
+    ]
+    assert not errors(ledger)
+    assert [p.path for p in ledger.problems] == [str(study)]
+
+
+def test_timestamped_siblings_belong_to_the_submission(tmp_path: Path) -> None:
+    write_trial(make_trial([0.2, 0.1]), tmp_path)
+    write_trial(make_trial([0.3], submission="adamw-2024-08-01-10-11-12", study=1), tmp_path)
+    write_trial(make_trial([0.3], submission="adamw-2024"), tmp_path)
+    found = {(t.submission, t.study) for t in read_logs([tmp_path]).trials}
+    assert found == {("adamw", "study_0"), ("adamw", "study_1"), ("adamw-2024", "study_0")}
+
+
+def test_a_pointer_instead_of_a_csv_is_a_reported_trial_without_evaluations(tmp_path: Path) -> None:
+    folder = write_trial(make_trial([0.2]), tmp_path)
+    (folder / "eval_measurements.csv").write_text("version https://git-lfs.github.com/spec/v1\n")
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].num_evaluations == 0
+    (error,) = errors(ledger)
+    assert error.startswith(f"{folder}/eval_measurements.csv:1: is a git-lfs pointer")
+
+
+def test_damaged_files_are_reported_with_path_and_line(tmp_path: Path) -> None:
+    folder = write_trial(make_trial([0.2, 0.1], facts=Facts(hyperparameters={})), tmp_path)
+    with (folder / "eval_measurements.csv").open("a") as stream:
+        stream.write("50.0,300.0,21")
+    (folder / "hparams.json").write_text('{\n"a": }')
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].num_evaluations == 2
+    first, second = errors(ledger)
+    assert first.startswith(f"{folder}/eval_measurements.csv:4: row left out: 3 cells")
+    assert second.startswith(f"{folder}/hparams.json:2: is no JSON")
+
+
+def test_score_and_submission_time_that_differ_are_reported(tmp_path: Path) -> None:
+    folder = write_trial(make_trial([0.2]), tmp_path)
+    path = folder / "eval_measurements.csv"
+    header, row = path.read_text().splitlines()
+    cells = dict(zip(header.split(","), row.split(","), strict=True)) | {"score": "77.0"}
+    path.write_text(f"{header}\n{','.join(cells.values())}\n")
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].times_sec.tolist() == [77.0]
+    assert "`score` counts" in errors(ledger)[0]
+
+
+def tidy_rows(trial: Trial) -> list[str]:
+    study, number = trial.study.removeprefix("study_"), trial.trial.removeprefix("trial_")
+    values = zip(
+        trial.columns[STEP], trial.times_sec, trial.columns["validation/loss"], strict=True
+    )
+    return [
+        f"{trial.workload},{trial.framework},{study},{number},{step:.0f},{time!r},1,2,{value!r},,,{value:.3f},"
+        for step, time, value in ((s, float(t), float(v)) for s, t, v in values)
+    ]
+
+
+def write_tidy(folder: Path, trials: list[Trial], ending: str) -> None:
+    for name in {trial.submission for trial in trials}:
+        rows = [row for trial in trials if trial.submission == name for row in tidy_rows(trial)]
+        text = "\n".join([TIDY_HEADER, *rows, ""]).encode()
+        path = folder / f"evals_v05_external_{name}{ending}"
+        path.write_bytes(lzma.compress(text) if ending.endswith(".xz") else text)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.xz"])
+def test_tidy_tables_give_the_same_trials(tmp_path: Path, ending: str) -> None:
+    written = some_trials()
+    write_tidy(tmp_path, written, ending)
+    ledger = read_logs([tmp_path])
+    assert not ledger.problems
+    assert all(itertools.starmap(same, zip(ledger.trials, written, strict=True)))
+
+
+def test_the_table_of_trials_adds_facts_and_trials_without_evaluations(tmp_path: Path) -> None:
+    write_tidy(tmp_path, [make_trial([0.2])], ".csv")
+    header = "submission,workload,framework,study,trial,has_eval_csv,final_step,hparams_json"
+    rows = [
+        'adamw,criteo1tb,jax,0,1,True,77,"{""lr"": 0.1}"',
+        "adamw,criteo1tb,jax,0,2,False,,",
+        "adamw,criteo1tb,jax,0,3,True,50,",
+        "absent,criteo1tb,jax,0,1,False,,",
+        "adamw,criteo1tb,jax,0,4,False,many,",
+    ]
+    (tmp_path / "trials.csv").write_text("\n".join([header, *rows, ""]))
+    ledger = read_logs([tmp_path])
+    first, second = ledger.trials
+    assert first.facts == Facts(final_step=77, hyperparameters={"lr": 0.1})
+    assert (second.trial, second.num_evaluations) == ("trial_2", 0)
+    assert len(errors(ledger)) == 2
+    assert "trial_3 has evaluations that are in no file" in errors(ledger)[0]
+    assert "trials.csv:6: row left out" in errors(ledger)[1]
+
+
+def test_other_csv_files_are_ignored_and_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
+    (problem,) = read_logs([tmp_path]).problems
+    assert "ignored" in problem.text and not problem.is_error
+
+
+def test_damaged_compression_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "evals_v05_external_a.csv.xz"
+    path.write_bytes(lzma.compress(TIDY_HEADER.encode())[:-9])
+    assert "ends early" in errors(read_logs([tmp_path]))[0]
+    path.write_bytes(b"no xz")
+    assert "is damaged" in errors(read_logs([tmp_path]))[0]
+
+
+def test_archives_read_like_the_folders_in_them(tmp_path: Path) -> None:
+    written = some_trials()
+    write_trials(written, tmp_path / "logs")
+    with tarfile.open(tmp_path / "all.tar.xz", "w:xz") as archive:
+        archive.add(tmp_path / "logs", "any/where")
+    ledger = read_logs([tmp_path / "all.tar.xz"])
+    assert not ledger.problems
+    assert all(itertools.starmap(same, zip(ledger.trials, written, strict=True)))
+    assert "all.tar.xz!any/where/adamw/study_0" in ledger.trials[0].origin
+
+
+def test_an_archive_cannot_reach_outside_and_its_links_are_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a,b\n1,2\n")
+    with tarfile.open(tmp_path / "bad.tar", "w") as archive:
+        for name in ("../x/study_0/wmt_jax/trial_1/eval_measurements.csv", "/etc/a.csv"):
+            archive.addfile(tarfile.TarInfo(name), io.BytesIO(b""))
+        link = tarfile.TarInfo("a/study_0/wmt_jax/trial_1/eval_measurements.csv")
+        link.type, link.linkname = tarfile.SYMTYPE, str(secret)
+        archive.addfile(link)
+    ledger = read_logs([tmp_path / "bad.tar"])
+    assert not ledger.trials
+    assert [("a path out of the archive" in text) for text in errors(ledger)] == [True, True]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.tar", "secret.csv"]
+
+
+def test_a_broken_archive_and_a_missing_place_are_reported(tmp_path: Path) -> None:
+    (tmp_path / "x.tar.xz").write_bytes(b"no archive")
+    first, second = errors(read_logs([tmp_path / "x.tar.xz", tmp_path / "nowhere"]))
+    assert "does not exist" in first and "is damaged or no archive" in second
+
+
+def write_events(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "events.jsonl").write_text(text)
+    return folder
+
+
+def test_event_logs_are_found_anywhere_and_identified_by_their_start(tmp_path: Path) -> None:
+    text = events_text([0.2, 0.1], study=2, trial=3, outcome=timing_pb2.BUDGET_EXHAUSTED)
+    folder = write_events(tmp_path / "study_9" / "wmt_jax" / "trial_8", text)
+    ledger = read_logs([tmp_path])
+    (trial,) = ledger.trials
+    assert trial.key == ("adamw", "criteo1tb", "study_2", "trial_3")
+    assert (trial.framework, trial.origin) == ("jax", f"{folder}/events.jsonl")
+    assert trial.times_sec.tolist() == [100, 200]
+    assert (trial.facts.ended, trial.facts.final_time_sec) == ("BUDGET_EXHAUSTED", 250)
+    assert (trial.facts.hardware, trial.facts.versions["python"]) == ("2x H200", "3.11.7")
+    assert not ledger.problems
+
+
+def test_our_own_official_export_beside_the_events_is_not_read_back(tmp_path: Path) -> None:
+    folder = write_trial(make_trial([0.9]), tmp_path)
+    write_events(folder, events_text([0.2]))
+    (trial,) = read_logs([tmp_path]).trials
+    assert trial.columns["validation/loss"].tolist() == [0.2]
+
+
+def test_a_torn_last_line_is_survived(tmp_path: Path) -> None:
+    text = events_text([0.2, 0.1])
+    write_events(tmp_path, text[: text.rindex('"evaluation"')])
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].times_sec.tolist() == [100]
+    (problem,) = ledger.problems
+    assert "torn" in problem.text and not problem.is_error and problem.line == 3
+
+
+def test_a_damaged_line_within_and_a_gap_are_errors(tmp_path: Path) -> None:
+    lines = events_text([0.2, 0.1, 0.05]).splitlines(keepends=True)
+    write_events(tmp_path, lines[0] + "{}}\n" + lines[2] + lines[3])
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].times_sec.tolist() == [200, 300]
+    assert [problem.line for problem in ledger.problems] == [2, 3]
+    assert all(problem.is_error for problem in ledger.problems)
+
+
+def test_a_log_without_a_start_does_not_count(tmp_path: Path) -> None:
+    write_events(tmp_path, "".join(events_text([0.2]).splitlines(keepends=True)[1:]))
+    ledger = read_logs([tmp_path])
+    assert not ledger.trials and any("trial_started" in text for text in errors(ledger))
+
+
+def test_a_resumed_trial_counts_on_its_resumed_timeline(tmp_path: Path) -> None:
+    write_events(tmp_path, events_text([0.3, 0.2, 0.1], resume_after=0))
+    (trial,) = read_logs([tmp_path]).trials
+    assert trial.columns[STEP].tolist() == [1, 11, 21]
+    assert trial.columns["preemption_count"].tolist() == [0, 1, 1]
+
+
+def test_a_metric_that_is_not_a_number_is_read_as_such(tmp_path: Path) -> None:
+    write_events(tmp_path, events_text([0.3, math.nan, math.inf]))
+    values = read_logs([tmp_path]).trials[0].columns["validation/loss"]
+    np.testing.assert_array_equal(values, [0.3, math.nan, math.inf])
+
+
+def test_events_can_be_written_in_the_official_layout(tmp_path: Path) -> None:
+    write_events(tmp_path / "runs", events_text([0.2, 0.1], framework=submission_pb2.PYTORCH))
+    (trial,) = read_logs([tmp_path / "runs"]).trials
+    folder = write_trial(trial, tmp_path / "official")
+    assert folder == tmp_path / "official/adamw/study_0/criteo1tb_pytorch/trial_1"
+    header, first, _ = (folder / "eval_measurements.csv").read_text().splitlines()
+    assert header.split(",") == sorted(header.split(","))
+    cells = dict(zip(header.split(","), first.split(","), strict=True))
+    assert (cells["score"], cells["global_step"], cells["validation/loss"]) == ("100.0", "1", "0.2")
+    assert json.loads((folder / "meta_data_0.json").read_text())["rng_seed"] == 7
+    assert same(read_logs([tmp_path / "official"]).trials[0], trial)
+
+
+def test_names_that_are_no_folders_are_not_written(tmp_path: Path) -> None:
+    for name in ("..", "a/b", ""):
+        with pytest.raises(ValueError, match="cannot be the name of a folder"):
+            write_trial(make_trial([0.2], submission=name), tmp_path / "out")
+    with pytest.raises(ValueError, match="not jax or pytorch"):
+        write_trial(make_trial([0.2], framework=""), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

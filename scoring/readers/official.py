@@ -1,0 +1,162 @@
+"""Trials in the layout of the official runner:
+
+<submission>/<study>/<workload>_<jax|pytorch>/trial_<k>/eval_measurements.csv
+"""
+
+import json
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from scoring.readers.columns import read_columns
+from scoring.readers.files import Folder
+from scoring.records import PREEMPTION, STEP, TIME, Array, Facts, Ledger, Trial, without_superseded
+
+TRIAL = re.compile(r"trial_\d+")  # the official reader asks for this beginning and no more
+WORKLOAD = re.compile(r"(.+)_(jax|pytorch)")
+TIMESTAMP = re.compile(r"-\d{4}-\d{2}-\d{2}-\d{2}-\d{2}-\d{2}$")  # of a re-run beside the first run
+EVALUATIONS = "eval_measurements.csv"
+# Cells of the row that the runner writes when its loop has ended.
+LAST_ROW = {STEP, "score", PREEMPTION}
+
+
+def is_trial(folder: Folder) -> bool:
+    """Whether the folder's place is that of a trial. One without files crashed early."""
+    return bool(TRIAL.match(folder.path.name) and WORKLOAD.fullmatch(folder.path.parent.name))
+
+
+def is_stray(folder: Folder) -> bool:
+    """Whether the folder looks like a trial in a place that belongs to no workload."""
+    return bool(TRIAL.match(folder.path.name)) and not is_trial(folder)
+
+
+def read_trial(folder: Folder, ledger: Ledger) -> None:
+    """Adds the folder's trial to the ledger."""
+    match = WORKLOAD.fullmatch(folder.path.parent.name)
+    assert match is not None
+    study = folder.path.parent.parent
+    columns: dict[str, Array] = {}
+    if EVALUATIONS in folder.files:
+        columns = _read_evaluations(folder, ledger)
+    ledger.trials.append(
+        Trial(
+            submission=TIMESTAMP.sub("", study.parent.name),
+            workload=match[1],
+            study=study.name,
+            trial=folder.path.name,
+            framework=match[2],
+            columns=columns,
+            origin=folder.origin,
+            facts=_facts(folder, ledger),
+        )
+    )
+
+
+def _read_evaluations(folder: Folder, ledger: Ledger) -> dict[str, Array]:
+    origin = f"{folder.origin}/{EVALUATIONS}"
+    data = folder.files[EVALUATIONS]()
+    columns, _ = read_columns(data, origin, ledger, is_number=_is_used)
+    if not columns:
+        return {}
+    # The official scorer reads the time from `score`; the two columns are equal in every published
+    # log.
+    time = columns.pop("score", None)
+    if time is not None:
+        if TIME in columns and not np.array_equal(columns[TIME], time, equal_nan=True):
+            ledger.error(origin, f"`score` and `{TIME}` differ; `score` counts")
+        columns[TIME] = time
+    missing = {STEP, TIME} - columns.keys()
+    if missing:
+        ledger.error(origin, f"has no column {' or '.join(sorted(missing))}; no row counts", 1)
+        return {}
+    columns, num_superseded = without_superseded(columns)
+    if num_superseded:
+        ledger.note(origin, f"{num_superseded} rows left out: written again after a preemption")
+    return columns
+
+
+def _is_used(column: str) -> bool:
+    return not column.endswith("/num_examples") and not column.startswith("train/")
+
+
+def _facts(folder: Folder, ledger: Ledger) -> Facts:
+    meta = _newest_json(folder, "meta_data_", ledger)
+    flags = _newest_json(folder, "flags_", ledger)
+    hyperparameters = (
+        _json(folder, "hparams.json", ledger) if "hparams.json" in folder.files else None
+    )
+    last_row = _last_row(folder)
+    ended = last_row.keys() <= LAST_ROW if last_row else None
+    devices = f"{meta['gpu_count']}x {meta['gpu_model_name']}" if "gpu_model_name" in meta else None
+    versions = {
+        name: str(meta[key])
+        for name, key in [
+            ("python", "python_version"),
+            ("os", "os_platform"),
+            ("commit", "git_commit_hash"),
+        ]
+        if key in meta
+    }
+    return Facts(
+        loop_ended=ended,
+        final_time_sec=_number(last_row.get("score")),
+        final_step=_integer(last_row.get(STEP)),
+        budget_sec=_number(meta.get("workload.max_allowed_runtime_sec")),
+        step_limit=_integer(flags.get("max_global_steps")),
+        eval_period_sec=_number(meta.get("workload.eval_period_time_sec")),
+        validation_target=_number(meta.get("workload.validation_target_value")),
+        seed=_integer(meta.get("rng_seed")),
+        hyperparameters=hyperparameters,
+        hardware=devices,
+        versions=versions,
+    )
+
+
+def _newest_json(folder: Folder, prefix: str, ledger: Ledger) -> Mapping[str, object]:
+    """The file of the last run of a trial that was preempted; empty if there is none."""
+    names = [name for name in folder.files if name.startswith(prefix)]
+    return _json(folder, max(names, key=lambda name: (len(name), name)), ledger) if names else {}
+
+
+def _json(folder: Folder, name: str, ledger: Ledger) -> Mapping[str, object]:
+    origin = f"{folder.origin}/{name}"
+    try:
+        content = json.loads(folder.files[name]())
+    except (ValueError, RecursionError) as error:
+        ledger.error(
+            origin,
+            f"is no JSON ({error}); it plays no part in the score",
+            getattr(error, "lineno", 0),
+        )
+        return {}
+    if not isinstance(content, dict):
+        ledger.error(origin, "is not a JSON object; it plays no part in the score", 1)
+        return {}
+    return content
+
+
+def _last_row(folder: Folder) -> dict[str, str]:
+    """The filled cells of the last row of measurements.csv; empty if there is none."""
+    if "measurements.csv" not in folder.files:
+        return {}
+    data = folder.files["measurements.csv"]().rstrip()
+    header, last = data.partition(b"\n")[0], data.rpartition(b"\n")[2]
+    names, cells = (line.decode("utf-8", "replace").strip().split(",") for line in (header, last))
+    if len(names) != len(cells) or header == last:
+        return {}
+    return {name: cell for name, cell in zip(names, cells, strict=True) if cell}
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _integer(value: object) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and number == int(number) else None

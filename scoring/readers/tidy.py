@@ -1,0 +1,149 @@
+"""Tidy csv files (also .xz): a table of all evaluations of a submission, a table of all trials.
+
+`evals_<version>_<ruleset>_<submission>.csv` has one row an evaluation with the columns of `NUMBERS`
+and the workload's target metric on each split. `trials_*.csv` has one row a trial, also for trials
+without any evaluation.
+"""
+
+import csv
+import dataclasses
+import functools
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from scoring.readers.columns import read_columns
+from scoring.records import EVAL_TIME, STEP, TIME, TOTAL, Facts, Ledger, Trial
+from spec import metrics
+from spec.loading import SpecError, load_workload
+
+EVALS_NAME = re.compile(r"evals_[^_]+_(?:external|self)_(.+)")
+IDENTITY = ("workload", "framework", "study", "trial")
+NUMBERS = (STEP, TIME, EVAL_TIME, TOTAL)
+METRICS = ("val_metric", "test_metric", "val_loss")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One row of the table of trials."""
+
+    trial: Trial
+    has_evaluations: bool
+
+
+def kind(data: bytes) -> str | None:
+    """`evals`, `trials`, or None for another csv."""
+    header = set(data.partition(b"\n")[0].decode("utf-8", "replace").strip().split(","))
+    if {*IDENTITY, STEP, TIME, "val_metric"} <= header:
+        return "evals"
+    return "trials" if {"submission", *IDENTITY, "has_eval_csv"} <= header else None
+
+
+def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> None:
+    """Adds the trials of one table of evaluations. The file's name names the submission."""
+    match = EVALS_NAME.fullmatch(stem)
+    submission = match[1] if match else stem
+    numbers, texts = read_columns(
+        data,
+        origin,
+        ledger,
+        is_number=lambda name: name in NUMBERS or name in METRICS,
+        texts=IDENTITY,
+    )
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for index, key in enumerate(zip(*(texts[name] for name in IDENTITY), strict=True)):
+        groups.setdefault(key, []).append(index)
+    for (workload, framework, study, trial), members in groups.items():
+        index = np.array(members)
+        names = _official_names(workload).items()
+        columns = {official: numbers[name][index] for name, official in names if name in numbers}
+        identity = (submission, workload, f"study_{study}", f"trial_{trial}", framework)
+        ledger.trials.append(Trial(*identity, columns=columns, origin=origin))
+
+
+@functools.cache
+def _official_names(workload: str) -> dict[str, str]:
+    """Tidy column -> official column. Where the loss is the target, the metric's column wins."""
+    target, loss = "metric", "loss"
+    try:
+        message = load_workload(workload)
+        target = metrics.metric_name(message.target_metric)
+        loss = next(name for name in metrics.family_names(message.metrics) if name.endswith("loss"))
+    except SpecError:
+        pass
+    return {name: name for name in NUMBERS} | {
+        "val_loss": f"validation/{loss}",
+        "val_metric": f"validation/{target}",
+        "test_metric": f"test/{target}",
+    }
+
+
+def read_trials(data: bytes, origin: str, ledger: Ledger) -> list[Row]:
+    """The rows of a table of trials. They say nothing about scores by themselves: see `join`."""
+    rows = []
+    reader = csv.DictReader(io.StringIO(data.decode("utf-8", "replace"), newline=""))
+    for cells in reader:
+        try:
+            rows.append(_row(cells, origin))
+        except (ValueError, TypeError, KeyError) as error:
+            ledger.error(origin, f"row left out: {error}", reader.line_num)
+    return rows
+
+
+def _row(cells: Mapping[str, str], origin: str) -> Row:
+    def number(name: str) -> float | None:
+        return float(cells[name]) if cells.get(name) else None
+
+    def integer(name: str) -> int | None:
+        value = number(name)
+        return None if value is None else int(value)
+
+    facts = Facts(
+        final_time_sec=number("final_submission_time"),
+        final_step=integer("final_step"),
+        budget_sec=number("meta_max_runtime_s"),
+        step_limit=integer("flag_max_global_steps"),
+        eval_period_sec=number("meta_eval_period_s"),
+        validation_target=number("meta_val_target"),
+        seed=integer("rng_seed"),
+        hyperparameters=json.loads(cells["hparams_json"]) if cells.get("hparams_json") else None,
+        versions={"commit": cells["git_commit"]} if cells.get("git_commit") else {},
+    )
+    trial = Trial(
+        submission=cells["submission"],
+        workload=cells["workload"],
+        study=f"study_{cells['study']}",
+        trial=f"trial_{cells['trial']}",
+        framework=cells["framework"],
+        columns={},
+        origin=origin,
+        facts=facts,
+    )
+    return Row(trial, cells["has_eval_csv"] == "True")
+
+
+def join(rows: Iterable[Row], ledger: Ledger) -> None:
+    """Completes the ledger's tidy trials with what the table of trials says, and adds trials
+    without evaluations.
+
+    Only submissions with evaluations in the ledger are touched: the table may list more than is to
+    be scored.
+    """
+    place = {(*trial.key, trial.framework): index for index, trial in enumerate(ledger.trials)}
+    submissions = {trial.submission for trial in ledger.trials}
+    for row in rows:
+        if row.trial.submission not in submissions:
+            continue
+        index = place.get((*row.trial.key, row.trial.framework))
+        if index is not None:
+            trial = ledger.trials[index]
+            if trial.facts == Facts():
+                ledger.trials[index] = dataclasses.replace(trial, facts=row.trial.facts)
+        elif row.has_evaluations:
+            name = "/".join(row.trial.key)
+            ledger.error(row.trial.origin, f"{name} has evaluations that are in no file given")
+        else:
+            ledger.trials.append(row.trial)

@@ -1,0 +1,192 @@
+"""What every reader makes of a log: trials, and whatever was wrong with the files."""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spec import ruleset_pb2, workload_pb2
+
+Array = NDArray[np.float64]
+
+STEP = "global_step"
+TIME = "accumulated_submission_time"
+EVAL_TIME = "accumulated_eval_time"
+TOTAL = "total_duration"
+PREEMPTION = "preemption_count"
+LOGGING_TIME = "accumulated_logging_time"
+NO_ROWS: Array = np.empty(0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What a log says about its trial beside the evaluations. None where it does not say."""
+
+    ended: str | None = None  # name of the recorded Outcome; logs of ours alone
+    message: str = ""
+    loop_ended: bool | None = None  # whether the training loop wrote its last row
+    final_time_sec: float | None = None
+    final_step: int | None = None
+    budget_sec: float | None = None  # without the self-tuning factor in official logs
+    step_limit: int | None = None
+    eval_period_sec: float | None = None
+    validation_target: float | None = None
+    seed: int | None = None
+    hyperparameters: Mapping[str, object] | None = None
+    hardware: str | None = None
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    workload: workload_pb2.Workload | None = None  # as recorded, resolved; logs of ours alone
+    ruleset: ruleset_pb2.Ruleset | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trial:
+    """One trial. `columns` holds one value per evaluation, in order, under the official names:
+
+    global_step, accumulated_submission_time (timed seconds), accumulated_eval_time, total_duration,
+    preemption_count, and `<split>/<metric>`. An empty cell is NaN. A trial without evaluations has
+    empty columns or none.
+    """
+
+    submission: str
+    workload: str
+    study: str  # for example study_0
+    trial: str  # for example trial_1
+    framework: str  # jax, pytorch, or empty where unknown
+    columns: Mapping[str, Array]
+    origin: str
+    facts: Facts = Facts()
+
+    @property
+    def times_sec(self) -> Array:
+        """Timed seconds of each evaluation."""
+        return self.columns.get(TIME, NO_ROWS)
+
+    @property
+    def num_evaluations(self) -> int:
+        return len(self.times_sec)
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        return (self.submission, self.workload, self.study, self.trial)
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Problem:
+    """Something to know about a file: malformed input is an error, an oddity is a note."""
+
+    path: str
+    line: int  # from 1; 0 where the whole file or folder is meant
+    text: str
+    is_error: bool = True
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.line else self.path
+        return f"{place}: {self.text}"
+
+
+@dataclasses.dataclass
+class Ledger:
+    """Trials read so far, and the problems met."""
+
+    trials: list[Trial] = dataclasses.field(default_factory=list)
+    problems: list[Problem] = dataclasses.field(default_factory=list)
+
+    def error(self, path: str, text: str, line: int = 0) -> None:
+        self.problems.append(Problem(path, line, text))
+
+    def note(self, path: str, text: str, line: int = 0) -> None:
+        self.problems.append(Problem(path, line, text, is_error=False))
+
+
+def natural(label: str) -> tuple[tuple[int, int | str], ...]:
+    """Sort key that puts trial_2 before trial_10."""
+    parts = re.split(r"(\d+)", label)
+    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts if part)
+
+
+def without_superseded(columns: Mapping[str, Array]) -> tuple[dict[str, Array], int]:
+    """Leaves out the rows that a run resumed after a preemption wrote again, and says how many.
+
+    A resumed run goes back to a checkpoint; what an earlier run logged from the resumed run's first
+    row on did not happen on the timeline that counts.
+    """
+    step, run = columns.get(STEP, NO_ROWS), columns.get(PREEMPTION, NO_ROWS)
+    if len(run) != len(step) or not run.size or run[0] == run[-1] == run.max():
+        return dict(columns), 0
+    keep = np.ones(len(step), bool)
+    for later in np.unique(run)[1:]:
+        keep &= ~((run < later) & (step >= step[run == later].min()))
+    return {name: values[keep] for name, values in columns.items()}, int((~keep).sum())
+
+
+def merge(ledger: Ledger) -> Ledger:
+    """Puts trials in an order that does not depend on how they were found, and names copies.
+
+    Exact copies are left out. Different logs of the same trial (re-runs in a sibling folder) all
+    stay. A submission whose workload was evaluated under two frameworks is scored as two: `name
+    [jax]` and `name [pytorch]`.
+    """
+    result = Ledger(problems=list(ledger.problems))
+    by_key: dict[tuple[str, ...], list[Trial]] = {}
+    for trial in ledger.trials:
+        by_key.setdefault((*trial.key, trial.framework), []).append(trial)
+    for trials in by_key.values():
+        kept = _without_copies(trials, result)
+        if len(kept) > 1:
+            others = ", ".join(trial.origin for trial in kept[1:])
+            result.note(kept[0].origin, f"another log of the same trial also counts: {others}")
+        result.trials += kept
+    result.trials = _split_frameworks(result.trials, result)
+    result.trials.sort(key=lambda trial: (*map(natural, trial.key), trial.framework, trial.origin))
+    result.problems = sorted(set(result.problems))
+    return result
+
+
+def _without_copies(trials: Sequence[Trial], ledger: Ledger) -> list[Trial]:
+    """Trials with different evaluations; of copies the one that says most, then the first."""
+    if len(trials) == 1:
+        return list(trials)
+    kept: list[Trial] = []
+    for trial in sorted(trials, key=lambda trial: (-_num_facts(trial), trial.origin)):
+        twin = next((other for other in kept if _same_evaluations(trial, other)), None)
+        if twin is None:
+            kept.append(trial)
+        else:
+            ledger.note(trial.origin, f"left out: the same evaluations as {twin.origin}")
+    return kept
+
+
+def _num_facts(trial: Trial) -> int:
+    facts = (getattr(trial.facts, field.name) for field in dataclasses.fields(Facts))
+    return len(trial.columns) + sum(fact not in (None, "") for fact in facts)
+
+
+def _same_evaluations(a: Trial, b: Trial) -> bool:
+    """Equal times and steps, to the last digits that official logs lose."""
+    return a.num_evaluations == b.num_evaluations and all(
+        np.allclose(a.columns[name], b.columns[name], rtol=1e-12, atol=0)
+        for name in (TIME, STEP)
+        if name in a.columns and name in b.columns
+    )
+
+
+def _split_frameworks(trials: Iterable[Trial], ledger: Ledger) -> list[Trial]:
+    trials = list(trials)
+    frameworks: dict[tuple[str, str], set[str]] = {}
+    for trial in trials:
+        if trial.num_evaluations:
+            frameworks.setdefault((trial.submission, trial.workload), set()).add(trial.framework)
+    mixed = {submission for (submission, _), found in frameworks.items() if len(found) > 1}
+    for submission in sorted(mixed):
+        ledger.note(
+            submission, "logs of two frameworks for one workload: scored as two submissions"
+        )
+    return [
+        dataclasses.replace(trial, submission=f"{trial.submission} [{trial.framework}]")
+        if trial.submission in mixed
+        else trial
+        for trial in trials
+    ]

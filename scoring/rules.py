@@ -1,0 +1,104 @@
+"""What a ruleset asks of each workload, as plain numbers."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from scoring.records import Trial
+from spec import metrics, ruleset_pb2, workload_pb2
+from spec.loading import SpecError, load_workload
+from spec.metrics import Direction
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkloadRules:
+    """Target and budget of one workload under a ruleset."""
+
+    name: str
+    title: str
+    metric: str  # column of the logs, for example validation/wer
+    loss: str  # column of the validation loss
+    direction: Direction
+    target: float
+    budget_sec: float  # with the ruleset's factor; inf for none
+    eval_period_sec: float  # 0 where none is stated
+    step_hint: int  # 0 where none is stated
+    base: str | None  # the workload this one is a variant of
+
+    @property
+    def test_metric(self) -> str:
+        return self.metric.replace("validation/", "test/")
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """A ruleset with the rules of every workload that occurs."""
+
+    ruleset: ruleset_pb2.Ruleset
+    workloads: Mapping[str, WorkloadRules]  # base workloads, held-out ones, then others in the logs
+    base: tuple[str, ...]  # make up the score; their number is its denominator
+    held_out: Mapping[str, str]  # held-out workload -> base workload
+    unknown: tuple[str, ...]  # workloads in the logs that no rules are known for
+
+    @property
+    def name(self) -> str:
+        tuning = ruleset_pb2.Ruleset.Tuning.Name(self.ruleset.tuning).lower()
+        return f"{self.ruleset.version} {tuning}"
+
+
+def resolve(
+    ruleset: ruleset_pb2.Ruleset, trials: Iterable[Trial], workloads: Sequence[str] | None = None
+) -> Rules:
+    """Rules for the ruleset's workloads and all that occur in the trials.
+
+    Args:
+      ruleset: The ruleset to score by.
+      trials: Trials whose logs may describe workloads that the specification does not hold.
+      workloads: Score these instead of the ruleset's base workloads, and without held-out ones.
+
+    Raises:
+      SpecError: a workload to be scored has no rules under the ruleset's version.
+    """
+    recorded = {trial.workload: trial.facts.workload for trial in trials}
+    base = tuple(workloads if workloads is not None else ruleset.base_workloads)
+    held_out = {} if workloads is not None else {h.workload: h.base for h in ruleset.held_out}
+    known: dict[str, WorkloadRules] = {}
+    unknown = []
+    for name in [*base, *held_out]:
+        known[name] = _workload_rules(name, ruleset, recorded.get(name))
+    for name in sorted(recorded.keys() - known.keys()):
+        try:
+            known[name] = _workload_rules(name, ruleset, recorded[name])
+        except SpecError:
+            unknown.append(name)
+    return Rules(ruleset, known, base, held_out, tuple(unknown))
+
+
+def _workload_rules(
+    name: str, ruleset: ruleset_pb2.Ruleset, recorded: workload_pb2.Workload | None
+) -> WorkloadRules:
+    """From the specification, or from the log where the specification lacks the workload."""
+    try:
+        workload = load_workload(name)
+    except SpecError:
+        if recorded is None:
+            raise
+        workload = recorded
+    if ruleset.version not in workload.rules:
+        versions = ", ".join(sorted(workload.rules))
+        raise SpecError(f"workload {name} has no rules under {ruleset.version}; it has: {versions}")
+    rules = workload.rules[ruleset.version]
+    names = metrics.family_names(workload.metrics)
+    limited = rules.HasField("max_runtime_sec")
+    return WorkloadRules(
+        name=name,
+        title=workload.title,
+        metric=f"validation/{metrics.metric_name(workload.target_metric)}",
+        loss=f"validation/{next(n for n in names if n.endswith('loss'))}",
+        direction=metrics.direction(workload.target_metric),
+        target=rules.validation_target,
+        budget_sec=rules.max_runtime_sec * ruleset.budget_factor if limited else math.inf,
+        eval_period_sec=rules.eval_period_sec,
+        step_hint=rules.step_hint,
+        base=workload.base or None,
+    )

@@ -1,0 +1,134 @@
+"""The command from its arguments to its files."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from scoring.export import write_trials
+from scoring.score import main
+from scoring.testing import events_text, make_trial, make_trials, rules_v05
+from spec import timing_pb2
+
+V05 = ["--rules", "v0.5", "--ruleset", "external", "--resamples", "50"]
+TIMES = {
+    "fast": {"criteo1tb": [100.0, 110.0], "ogbg": [200.0, 300.0]},
+    "slow": {"criteo1tb": [200.0, 220.0], "ogbg": [250.0, 250.0]},
+}
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    write_trials(make_trials(TIMES, rules_v05()), tmp_path / "logs")
+    return tmp_path / "logs"
+
+
+def test_scores_json_and_tables(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    out = tmp_path / "report"
+    assert main([str(logs), *V05, "--workloads", "criteo1tb,ogbg", "--out", str(out)]) == 0
+    data = json.loads((out / "scores.json").read_text())
+    fast, slow = data["submissions"]["fast"], data["submissions"]["slow"]
+    assert list(data["submissions"]) == ["fast", "slow"]
+    assert (fast["score"], fast["rank"], fast["trials"]["total"]) == (1, 1, 4)
+    assert slow["workloads"]["criteo1tb"]["time_sec"] == 210
+    assert slow["workloads"]["criteo1tb"]["ratio"] == 2
+    assert slow["score"] == pytest.approx((2 / 3 + 1) / 2)
+    assert slow["interval"][0] <= slow["score"] <= slow["interval"][1]
+    scores = list(csv.DictReader((out / "scores.csv").open()))
+    assert [(row["rank"], row["submission"]) for row in scores] == [("1", "fast"), ("2", "slow")]
+    trials = list(csv.DictReader((out / "trials.csv").open()))
+    assert len(trials) == 8 and {row["outcome"] for row in trials} == {"target reached"}
+    assert len(list(csv.DictReader((out / "times.csv").open()))) == 4
+    printed = capsys.readouterr().out
+    assert "no AlgoPerf score" in printed and "a crashed trial: miss" in printed
+
+
+def test_the_same_input_gives_the_same_bytes(logs: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        assert main([str(logs), *V05, "--out", str(tmp_path / name)]) == 0
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+
+
+def test_workloads_without_logs_count_and_are_named(
+    logs: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main([str(logs), *V05]) == 0
+    printed = capsys.readouterr().out
+    assert "no logs at all for fastmri" in printed
+    assert "0.2500" not in printed  # no variant was run, so nothing counts under v0.5
+
+
+def test_the_held_out_rule_is_that_of_the_version(logs: Path, tmp_path: Path) -> None:
+    arguments = ["--ruleset", "external", "--out", str(tmp_path / "out")]
+    assert main([str(logs), "--rules", "v0.6", *arguments]) == 0
+    data = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert data["submissions"]["fast"]["score"] == pytest.approx(2 / 8)
+    assert main([str(logs), "--rules", "v0.5", *arguments]) == 0
+    data = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert data["submissions"]["fast"]["score"] == 0
+    assert data["submissions"]["fast"]["workloads"]["ogbg_model_size"]["time_sec"] is None
+
+
+def test_strict_makes_malformed_logs_an_error(logs: Path, capsys: pytest.CaptureFixture) -> None:
+    path = next(logs.rglob("eval_measurements.csv"))
+    assert main([str(logs), *V05, "--strict"]) == 0
+    path.write_text(path.read_text() + "torn,")
+    assert main([str(logs), *V05]) == 0
+    assert main([str(logs), *V05, "--strict"]) == 1
+    assert f"{path}:4: row left out" in capsys.readouterr().err
+
+
+def test_crashes_can_be_refused(logs: Path, capsys: pytest.CaptureFixture) -> None:
+    write_trials([make_trial([0.2], submission="slow", trial=2)], logs)
+    assert main([str(logs), *V05, "--on-crash", "refuse"]) == 1
+    assert "slow/criteo1tb/study_0/trial_2: ended after the first" in capsys.readouterr().err
+    assert main([str(logs), *V05, "--on-crash", "exclude"]) == 0
+
+
+def test_nothing_to_score(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main([str(tmp_path), *V05]) == 2
+    assert main([str(tmp_path / "absent"), *V05]) == 2
+    assert "does not exist" in capsys.readouterr().err
+
+
+def test_an_unknown_workload_is_an_error_with_a_hint(
+    logs: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main([str(logs), *V05, "--workloads", "ogb"]) == 2
+    assert "Did you mean ogbg?" in capsys.readouterr().err
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "runs" / "one"
+    folder.mkdir(parents=True)
+    text = events_text(
+        [0.5, 0.98],
+        workload="mnist",
+        metric="validation/accuracy",
+        outcome=timing_pb2.TARGET_REACHED,
+    )
+    (folder / "events.jsonl").write_text(text)
+    return folder
+
+
+def test_a_run_of_a_development_workload_shows_its_trials(
+    run_folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main([str(run_folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "No score: none of the workloads of v0.6 external occurs" in printed
+    assert "adamw" in printed and "mnist" in printed and "--workloads present" in printed
+
+
+def test_the_workloads_present_can_be_scored(run_folder: Path, tmp_path: Path) -> None:
+    text = (run_folder / "events.jsonl").read_text()
+    (run_folder / "events.jsonl").write_text(text.replace('"timedSec": 200.0', '"timedSec": 20.0'))
+    out = tmp_path / "out"
+    assert main([str(run_folder), "--workloads", "present", "--out", str(out)]) == 0
+    data = json.loads((out / "scores.json").read_text())
+    assert data["rules"]["base_workloads"] == ["mnist"] and "no AlgoPerf score" in data["title"]
+    assert data["submissions"]["adamw"]["score"] == 1
+    assert data["submissions"]["adamw"]["workloads"]["mnist"]["time_sec"] == 20

@@ -1,0 +1,101 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from scoring import uncertainty
+from scoring.testing import make_board
+from scoring.uncertainty import over_studies, over_workloads
+
+inf = math.inf
+TWO = ["criteo1tb", "ogbg"]
+BOARD = make_board(
+    {
+        "a": {"criteo1tb": [100, 120, 150], "ogbg": [900, 800, 1000]},
+        "b": {"criteo1tb": [180, 110, 190], "ogbg": [950, 850, inf]},
+        "c": {"criteo1tb": [inf, inf, 300]},
+    },
+    TWO,
+)
+
+
+def test_the_same_seed_gives_the_same_digits_and_another_seed_does_not() -> None:
+    first, again, other = (over_studies(BOARD, seed=s, num_resamples=99) for s in (1, 1, 2))
+    np.testing.assert_array_equal(first.beats, again.beats)
+    np.testing.assert_array_equal(first.score_low, again.score_low)
+    assert (first.beats != other.beats).any()
+
+
+def test_results_do_not_depend_on_how_many_are_held_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = over_studies(BOARD, num_resamples=50)
+    monkeypatch.setattr(uncertainty, "CHUNK", 7)
+    parts = over_studies(BOARD, num_resamples=50)
+    np.testing.assert_array_equal(whole.score_high, parts.score_high)
+
+
+def test_intervals_hold_the_score_and_probabilities_add_up() -> None:
+    found = over_studies(BOARD, num_resamples=500)
+    assert (found.score_low <= BOARD.score).all() and (BOARD.score <= found.score_high).all()
+    np.testing.assert_allclose(found.beats + found.beats.T, 1)
+    assert (np.diagonal(found.beats) == 0.5).all()
+    assert found.beats[0, 2] > 0.9
+    assert (found.rank_low >= 1).all() and (found.rank_high <= 3).all()
+
+
+def test_resampling_studies_has_the_law_of_the_median_of_three() -> None:
+    """Of three studies with two misses the median is finite with probability 7/27."""
+    board = make_board({"a": {"criteo1tb": [100, inf, inf]}}, ["criteo1tb"])
+    found = over_studies(board, num_resamples=4000, level=0.4)
+    assert (found.score_low, found.score_high) == (0, 0)
+    assert over_studies(board, num_resamples=4000, level=0.6).score_high == 1
+
+
+def test_a_single_study_has_no_spread() -> None:
+    board = make_board({"a": {"ogbg": [5.0]}, "b": {"ogbg": [10.0]}}, TWO)
+    found = over_studies(board, num_resamples=20)
+    np.testing.assert_allclose(found.score_low, board.score, atol=1e-11)
+    np.testing.assert_allclose(found.score_high, board.score, atol=1e-11)
+
+
+def test_missing_studies_are_never_drawn() -> None:
+    board = make_board({"a": {"ogbg": [5.0, 6.0, 7.0]}, "b": {"ogbg": [5.0]}}, ["ogbg"])
+    found = over_studies(board, num_resamples=300)
+    assert found.score_low[1] > 0.8
+
+
+def test_over_workloads_agrees_with_scipys_bootstrap() -> None:
+    times = {"a": {"criteo1tb": [100], "ogbg": [150], "wmt": [200], "fastmri": [250]}}
+    times["b"] = dict.fromkeys(times["a"], [100])
+    board = make_board(times, list(times["a"]))
+    found = over_workloads(board, num_resamples=20000)
+    expected = stats.bootstrap(
+        (board.credit[0],),
+        np.mean,
+        method="percentile",
+        n_resamples=20000,
+        rng=np.random.default_rng(1),
+    ).confidence_interval
+    np.testing.assert_allclose([found.score_low[0], found.score_high[0]], expected, atol=0.02)
+
+
+def test_leaving_out_a_workload_is_the_mean_over_the_others() -> None:
+    left = uncertainty.without_each_workload(BOARD)
+    np.testing.assert_allclose(left[0], BOARD.credit[:, 1])
+    np.testing.assert_allclose(left[1], BOARD.credit[:, 0])
+
+
+def test_leaving_out_a_competitor_changes_who_is_fastest() -> None:
+    left = uncertainty.without_each_competitor(BOARD)
+    assert np.isnan(np.diagonal(left)).all()
+    assert left[0, 1] == 1 / 2 + 1 / 2 and BOARD.score[1] < 1
+    alone = make_board({"a": {"ogbg": [5.0]}}, TWO)
+    assert np.isnan(uncertainty.without_each_competitor(alone)).all()
+
+
+def test_grid_bounds_hold_the_score() -> None:
+    low, high = uncertainty.grid_bounds(BOARD)
+    assert (low <= BOARD.score + 1e-12).all() and (BOARD.score <= high + 1e-12).all()
+    assert (low < high).any()
