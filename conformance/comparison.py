@@ -48,7 +48,9 @@ def compare(level: Level, case: Case, first: Arrays, second: Arrays) -> list[Mea
     for quantity in [*second, *(name for name in first if name not in second)]:
         bound = bound_of(case, level, quantity)
         if quantity in first and quantity in second:
-            result.append(measure(level, quantity, bound, first[quantity], second[quantity], typical))
+            result.append(
+                measure(level, quantity, bound, first[quantity], second[quantity], typical)
+            )
         else:
             side = "second" if quantity in first else "first"
             result.append(
@@ -90,7 +92,8 @@ def bound_of(case: Case, level: Level, quantity: str) -> Bound:
 def measure(
     level: Level, quantity: str, bound: Bound, a: np.ndarray, b: np.ndarray, typical: float
 ) -> Measurement:
-    """The error of `a` against `b` in the bound's measure. NaN on either side fails, unless both agree to the bit.
+    """The error of `a` against `b` in the bound's measure. NaN on either side fails, unless both
+    agree to the bit.
 
     `typical` is the root mean square of all numbers of the level, for the bound's floor.
     """
@@ -146,4 +149,6 @@ def _worst_place(errors: np.ndarray, a: np.ndarray, b: np.ndarray) -> str:
 def _root_mean_square(arrays: Arrays) -> float:
     numbers = [a for a in arrays.values() if np.issubdtype(a.dtype, np.floating)]
     size = sum(a.size for a in numbers)
-    return math.sqrt(sum(float(np.sum(np.square(a, dtype=np.float64))) for a in numbers) / max(size, 1))
+    return math.sqrt(
+        sum(float(np.sum(np.square(a, dtype=np.float64))) for a in numbers) / max(size, 1)
+    )

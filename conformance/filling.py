@@ -1,7 +1,8 @@
 """Parameters and state on which forward passes are compared.
 
-Initial values hide mistakes: zeros in a head or in a last norm switch whole parts of a model off, and ones hide a scale. So every
-array is filled from the specification's generator with values of a sensible size.
+Initial values hide mistakes: zeros in a head or in a last norm switch whole parts of a model off,
+and ones hide a scale. So every array is filled from the specification's generator with values of a
+sensible size.
 """
 
 import math
@@ -18,8 +19,10 @@ from spec.parameter_pb2 import (
 
 
 def filled_parameter(parameter: Parameter, seed: int) -> np.ndarray:
-    """Matrices and convolutions: normal with variance 1/fan_in; embeddings: 1/width; scales: 1 + 0.1 normal; scalars keep their
-    initial constant plus 0.1 normal; everything else: 0.1 normal. float32 of the canonical shape."""
+    """Matrices and convolutions: normal with variance 1/fan_in; embeddings: 1/width; scales: 1 +
+    0.1 normal; scalars keep their initial constant plus 0.1 normal; everything else: 0.1 normal.
+    float32 of the canonical shape.
+    """
     shape = tuple(parameter.shape)
     noise = _normal(seed, parameter.name, shape)
     if parameter.type in (BATCH_NORM_SCALE, LAYER_NORM_SCALE):
@@ -33,7 +36,9 @@ def filled_parameter(parameter: Parameter, seed: int) -> np.ndarray:
 
 
 def filled_state(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """Running means: 0.1 normal; running variances (names that end in `var`): 1 + 0.1 |normal|. float32."""
+    """Running means: 0.1 normal; running variances (names that end in `var`): 1 + 0.1 |normal|.
+    float32.
+    """
     noise = _normal(seed, name, shape)
     values = 1 + 0.1 * np.abs(noise) if name.endswith("var") else 0.1 * noise
     return values.astype(np.float32)

@@ -1,11 +1,11 @@
 """The command: run cases and print a table.
 
-    python -m conformance.report [--workload PATTERN] [--level LEVEL ...] [--json FILE]
+python -m conformance.report [--workload PATTERN] [--level LEVEL ...] [--json FILE]
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from google.protobuf import json_format
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from conformance import runner
-from spec.conformance_pb2 import ConformanceReport, Level, WorkloadReport
+from spec.conformance_pb2 import ConformanceReport, Level, Measurement, WorkloadReport
 from spec.loading import SpecError
 
 
@@ -30,7 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", type=Path, help="also write the report as JSON to this file")
     options = parser.parse_args(argv)
-    levels = [Level.Value(name.upper()) for name in options.level or names]
+    levels = [
+        level for level in runner.LEVELS if Level.Name(level).lower() in (options.level or names)
+    ]
     try:
         cases = [runner.load_case(name) for name in runner.select(options.workload)]
     except SpecError as error:
@@ -48,7 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def print_table(report: ConformanceReport, levels: Sequence[Level]) -> None:
-    """A row per workload; each cell has the worst error beside its bound. Failures follow, one line each."""
+    """A row per workload; each cell has the worst error beside its bound. Failures follow, one line
+    each.
+    """
     table = Table(title="Largest error / bound at each level")
     table.add_column("workload")
     for level in levels:
@@ -65,14 +69,16 @@ def print_table(report: ConformanceReport, levels: Sequence[Level]) -> None:
             console.print(line, style="red", markup=False, soft_wrap=True)
 
 
-def cell(workload: WorkloadReport, level: Level, worst) -> str:
+def cell(workload: WorkloadReport, level: Level, worst: Mapping[Level, Measurement]) -> str:
     if Level.Name(level) in workload.not_run:
         return "[red]not run[/red]"
     measurement = worst[level]
     text = f"{measurement.error:.1e} / {measurement.bound:.0e}" if measurement.error else "equal"
     if measurement.passed:
         return text
-    return f"[yellow]known {text}[/yellow]" if measurement.known_failure else f"[red]FAIL {text}[/red]"
+    return (
+        f"[yellow]known {text}[/yellow]" if measurement.known_failure else f"[red]FAIL {text}[/red]"
+    )
 
 
 def failures(workload: WorkloadReport) -> list[str]:
@@ -82,7 +88,8 @@ def failures(workload: WorkloadReport) -> list[str]:
         if not m.passed and not m.known_failure
     ]
     return lines + [
-        f"{workload.workload} {level}: not run: {reason}" for level, reason in workload.not_run.items()
+        f"{workload.workload} {level}: not run: {reason}"
+        for level, reason in workload.not_run.items()
     ]
 
 

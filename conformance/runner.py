@@ -62,7 +62,8 @@ class Process:
         """`command` starts another program that answers the same questions."""
         self.backend = backend
         command = command or [sys.executable, "-m", "conformance.testee", "--backend", backend]
-        # One framework a process; deterministic sums on accelerators where XLA is asked before it starts.
+        # One framework a process; deterministic sums on accelerators where XLA is asked before it
+        # starts.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
@@ -107,8 +108,7 @@ def processes(backends: Sequence[str] = BACKENDS) -> Iterator[list[Process]]:
 
 def arguments(case: Case, question: str) -> dict[str, Any]:
     """What a question about a case is asked with."""
-    common = {"workload": case.workload, "seed": case.seed}
-    return common | {
+    specific: dict[str, dict[str, Any]] = {
         "parameters": {},
         "metrics": {},
         "data": {"batch_size": case.batch_size, "num_batches": case.num_batches},
@@ -122,7 +122,8 @@ def arguments(case: Case, question: str) -> dict[str, Any]:
             "trial": case.trial,
             "num_steps": case.num_steps,
         },
-    }[question]
+    }
+    return {"workload": case.workload, "seed": case.seed, **specific[question]}
 
 
 def ask(testees: Sequence[Process], case: Case, question: str) -> list[Arrays]:
@@ -161,13 +162,19 @@ def _nothing(level: Level) -> Measurement:
 
 
 def apply_known_failures(case: Case, report: WorkloadReport, levels: Sequence[Level]) -> None:
-    """Marks measurements that fail as listed, and adds a failing one for every entry that does not hold any more."""
+    """Marks measurements that fail as listed, and adds a failing one for every entry that does not
+    hold any more.
+    """
     by_place = {(m.level, m.quantity): m for m in report.measurements}
     for known in case.known_failures:
         if known.level not in levels:
             continue
         found = by_place.get((known.level, known.quantity))
-        if found is not None and not found.passed and known.message in failure_line(case.workload, found):
+        if (
+            found is not None
+            and not found.passed
+            and known.message in failure_line(case.workload, found)
+        ):
             found.known_failure = True
             continue
         state = "is not there" if found is None else "passes" if found.passed else "fails otherwise"

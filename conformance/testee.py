@@ -2,12 +2,13 @@
 
     python -m conformance.testee --backend jax
 
-reads one request a line on standard input and writes one answer a line on standard output, both JSON. A request is
-{"question": NAME, "out": FILE, ...arguments}; the answer's arrays go to FILE in numpy's .npz form, named by quantity, and the
-line is {"ok": true}, or {"ok": false, "error": TEXT}. Any program that does this can be compared (docs/conformance.md).
+reads one request a line on standard input and writes one answer a line on standard output, both
+JSON. A request is {"question": NAME, "out": FILE, ...arguments}; the answer's arrays go to FILE in
+numpy's .npz form, named by quantity, and the line is {"ok": true}, or {"ok": false, "error": TEXT}.
+Any program that does this can be compared (docs/conformance.md).
 
-Questions are the methods of `Testee`. Arrays are canonical (spec/parameter.proto). What is specific to a framework stands in
-conformance/testee_jax.py and conformance/testee_pytorch.py.
+Questions are the methods of `Testee`. Arrays are canonical (spec/parameter.proto). What is specific
+to a framework stands in conformance/testee_jax.py and conformance/testee_pytorch.py.
 """
 
 import abc
@@ -37,7 +38,9 @@ ROOT = loading.ROOT.parent / "submissions"
 
 @dataclasses.dataclass(frozen=True)
 class TrainingPass:
-    """What one forward and backward pass gives: numpy arrays, gradients and state by canonical name."""
+    """What one forward and backward pass gives: numpy arrays, gradients and state by canonical
+    name.
+    """
 
     logits: np.ndarray
     loss: Arrays
@@ -83,7 +86,9 @@ class Testee(abc.ABC):
         """The module of a submission for this framework."""
 
     def parameters(self, workload: str, seed: int) -> Arrays:
-        """`declaration/<name>`: the Parameter message's bytes; `initial/<name>` and `initial_state/<name>`."""
+        """`declaration/<name>`: the Parameter message's bytes; `initial/<name>` and
+        `initial_state/<name>`.
+        """
         chosen = self.workload(workload)
         declared = {
             p.name: np.frombuffer(p.SerializeToString(deterministic=True), np.uint8)
@@ -99,8 +104,10 @@ class Testee(abc.ABC):
         )
 
     def data(self, workload: str, seed: int, batch_size: int, num_batches: int) -> Arrays:
-        """Batches as the devices hold them, `<stream>/<i>/<key>`: `train`; `resumed`, its second half from a pipeline that starts
-        there; `sharded`, the first put together from two shards; and every evaluation split."""
+        """Batches as the devices hold them, `<stream>/<i>/<key>`: `train`; `resumed`, its second
+        half from a pipeline that starts there; `sharded`, the first put together from two shards;
+        and every evaluation split.
+        """
         message = loading.load_workload(workload)
 
         def train(count: int, **options: Any) -> list[Arrays]:
@@ -133,9 +140,11 @@ class Testee(abc.ABC):
         dropout_rate: float,
         label_smoothing: float,
     ) -> Arrays:
-        """On filled parameters and state, the last example masked out: `eval/logits`, `eval/per_example`; with dropout and
-        smoothing `train/logits`, `train/<loss entry>`, `gradient/<name>` and `state/<name>` after the pass;
-        `frozen/logits` and `frozen_state/<name>` of a training pass with update_batch_norm=False."""
+        """On filled parameters and state, the last example masked out: `eval/logits`,
+        `eval/per_example`; with dropout and smoothing `train/logits`, `train/<loss entry>`,
+        `gradient/<name>` and `state/<name>` after the pass; `frozen/logits` and
+        `frozen_state/<name>` of a training pass with update_batch_norm=False.
+        """
         chosen = self.workload(workload)
         batch = self.place(self._batch(workload, seed, batch_size))
         key = self.key(rng.key_words(seed, "forward"))
@@ -171,7 +180,7 @@ class Testee(abc.ABC):
             for split in pipeline.eval_splits(message)
         }
         return {
-            f"{split}/{metric}": np.float64(value)
+            f"{split}/{metric}": np.asarray(value, np.float64)
             for split, values in results.items()
             for metric, value in values.items()
         }
@@ -179,8 +188,9 @@ class Testee(abc.ABC):
     def trajectory(
         self, workload: str, seed: int, submission: str, trial: int, num_steps: int
     ) -> Arrays:
-        """A submission from the first parameters on: `loss` [num_steps] as it logs it, then `parameter/<name>` and
-        `state/<name>`."""
+        """A submission from the first parameters on: `loss` [num_steps] as it logs it, then
+        `parameter/<name>` and `state/<name>`.
+        """
         chosen = self.workload(workload)
         module = self.submission(submission)
         message = loading.load_workload(workload)
@@ -262,7 +272,7 @@ def serve(testee: Testee, requests: Iterable[str], answers: IO[str]) -> None:
             arrays = getattr(testee, question)(**request)
             with open(out, "wb") as file:
                 np.savez(file, **arrays)
-            answer = {"ok": True}
+            answer: dict[str, Any] = {"ok": True}
         except Exception:  # reported by the runner; the next question may still be answered
             answer = {"ok": False, "error": traceback.format_exc()}
         print(json.dumps(answer), file=answers, flush=True)

@@ -49,7 +49,7 @@ class JaxTestee(Testee):
         params, state = model
 
         @functools.partial(jax.value_and_grad, has_aux=True)
-        def mean_loss(params):
+        def mean_loss(params: Any) -> tuple[Any, tuple[Any, Any, Any]]:
             logits, new_state = workload.model_fn(
                 params,
                 batch,

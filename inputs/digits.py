@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import importlib.util
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,12 @@ class Digits:
         self._labels = table[:, -1]
         splits = workload.splits
         starts = np.cumsum([0, splits.train, splits.validation, splits.test])
-        assert starts[-1] <= len(table), f"splits of {workload.name} add up to {starts[-1]} examples"
-        self._bounds = dict(zip(("train", "validation", "test"), zip(starts, starts[1:]), strict=True))
+        assert starts[-1] <= len(table), (
+            f"splits of {workload.name} add up to {starts[-1]} examples"
+        )
+        self._bounds = dict(
+            zip(("train", "validation", "test"), itertools.pairwise(starts), strict=True)
+        )
         self._max_shift = options.max_shift
         self.noise_size = 2 if options.max_shift else 0
 
@@ -54,7 +59,8 @@ class Digits:
 
 
 def shifted(images: np.ndarray, offsets: np.ndarray, max_shift: int) -> np.ndarray:
-    """The images [B, H, W, C] moved by (max_shift - offsets) pixels along (H, W); vacated pixels are 0.
+    """The images [B, H, W, C] moved by (max_shift - offsets) pixels along (H, W); vacated pixels
+    are 0.
 
     `offsets` is int [B, 2] in 0 .. 2 max_shift.
     """

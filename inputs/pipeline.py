@@ -1,9 +1,10 @@
 """From a data source to batches.
 
-A batch is a pure function of (workload, seed, global batch size, step), and a shard is a run of its rows. So the stream of
-batches is the same for any number of shards, the state of a pipeline is one integer (the next step), and working ahead in
-threads cannot change a byte. This is less code than a pipeline library's iterator state, and numpy on whole batches is the
-fastest of the arrangements that were measured (docs/inputs.md).
+A batch is a pure function of (workload, seed, global batch size, step), and a shard is a run of its
+rows. So the stream of batches is the same for any number of shards, the state of a pipeline is one
+integer (the next step), and working ahead in threads cannot change a byte. This is less code than a
+pipeline library's iterator state, and numpy on whole batches is the fastest of the arrangements
+that were measured (docs/inputs.md).
 """
 
 import collections
@@ -23,13 +24,15 @@ SPLITS = ("train", "eval_train", "validation", "test")
 
 
 class Source(Protocol):
-    """A data set behind a workload. Module `inputs/<name>.py` with a function `open_source(workload)`, where <name> is that
-    of the field in `Dataset.source`."""
+    """A data set behind a workload. Module `inputs/<name>.py` with a function
+    `open_source(workload)`, where <name> is that of the field in `Dataset.source`.
+    """
 
     def num_examples(self, split: str) -> int: ...
 
     def batch(self, split: str, indices: np.ndarray, noise: np.ndarray | None) -> Batch:
-        """The examples at `indices` [B], in that order: arrays with leading axis B, one of them `targets`.
+        """The examples at `indices` [B], in that order: arrays with leading axis B, one of them
+        `targets`.
 
         `noise` is None without augmentation, else uniform float32 [B, noise_size] for it.
         """
@@ -54,10 +57,11 @@ def open_source(workload: Workload) -> Source:
 
 
 class TrainBatches:
-    """The endless stream of training batches of one shard. `step` is its whole state: the number of the next batch.
+    """The endless stream of training batches of one shard. `step` is its whole state: the number of
+    the next batch.
 
-    Epochs follow each other without a gap: every run of n examples that starts at a multiple of n is a permutation of the
-    training split, and a batch may span two of them.
+    Epochs follow each other without a gap: every run of n examples that starts at a multiple of n
+    is a permutation of the training split, and a batch may span two of them.
     """
 
     def __init__(
@@ -69,7 +73,8 @@ class TrainBatches:
         shard: tuple[int, int] = (0, 1),
         num_ahead: int = 2,
     ):
-        """`shard` is (number of this shard, number of shards); `num_ahead` batches are prepared in advance by a thread.
+        """`shard` is (number of this shard, number of shards); `num_ahead` batches are prepared in
+        advance by a thread.
 
         Raises:
           ValueError: the batch size is not positive or not divisible by the number of shards.
@@ -131,8 +136,9 @@ def eval_batches(
 ) -> Iterator[Batch]:
     """One pass over a split for evaluation, in a fixed order, without augmentation.
 
-    Every batch has the workload's evaluation batch size; `weights`, float32 as `targets`, is 0 on rows that fill up the last
-    one. `eval_train` is a fixed random subset of the training split, the same for every seed.
+    Every batch has the workload's evaluation batch size; `weights`, float32 as `targets`, is 0 on
+    rows that fill up the last one. `eval_train` is a fixed random subset of the training split, the
+    same for every seed.
     """
     source = open_source(workload)
     indices = eval_indices(workload, source, split)
@@ -181,7 +187,8 @@ def _pad(array: np.ndarray, size: int) -> np.ndarray:
 
 
 class Prefetch:
-    """Iterates over make(start), make(start+1) ... (up to `stop`), computed `num_ahead` items in advance by one thread.
+    """Iterates over make(start), make(start+1) ... (up to `stop`), computed `num_ahead` items in
+    advance by one thread.
 
     An exception of `make` is raised when its item is asked for.
     """
@@ -223,5 +230,7 @@ class Prefetch:
 
 
 def data_sha256(workload: Workload) -> str:
-    """SHA-256 of the workload's data as read, hex digits; empty where the source is too large to hash."""
+    """SHA-256 of the workload's data as read, hex digits; empty where the source is too large to
+    hash.
+    """
     return open_source(workload).sha256

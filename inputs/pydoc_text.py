@@ -40,11 +40,14 @@ class PydocText:
                 f"workload {workload.name} needs {needed * length}"
             )
         sequences = np.frombuffer(text, np.uint8)[: needed * length].reshape(needed, length)
-        # Topics are in order of their names, so neighbours are alike. Every part of the text gives to every split.
+        # Topics are in order of their names, so neighbours are alike. Every part of the text gives
+        # to every split.
         kind = np.arange(needed) * 997 % needed
         self._sequences = {
             "train": sequences[kind < splits.train],
-            "validation": sequences[(kind >= splits.train) & (kind < splits.train + splits.validation)],
+            "validation": sequences[
+                (kind >= splits.train) & (kind < splits.train + splits.validation)
+            ],
             "test": sequences[kind >= splits.train + splits.validation],
         }
 

@@ -170,10 +170,21 @@ def _matrix(values: Array, rows: Sequence[str], columns: Sequence[str]) -> Mappi
 
 def scores_csv(data: Mapping[str, object]) -> str:
     """One line a submission, from `as_json`."""
-    header = (
-        "rank submission score low high rank_low rank_high low_over_workloads high_over_workloads "
-        "fixed_reference_score trials reached crashed"
-    ).split()
+    header = [
+        "rank",
+        "submission",
+        "score",
+        "low",
+        "high",
+        "rank_low",
+        "rank_high",
+        "low_over_workloads",
+        "high_over_workloads",
+        "fixed_reference_score",
+        "trials",
+        "reached",
+        "crashed",
+    ]
     rows = []
     for name, entry in _entries(data):
         trials = entry["trials"]
@@ -188,7 +199,15 @@ def scores_csv(data: Mapping[str, object]) -> str:
 
 def times_csv(data: Mapping[str, object]) -> str:
     """One line a submission and workload, from `as_json`."""
-    names = "role time_sec ratio credit budget_fraction earliest_sec stable_time_sec".split()
+    names = [
+        "role",
+        "time_sec",
+        "ratio",
+        "credit",
+        "budget_fraction",
+        "earliest_sec",
+        "stable_time_sec",
+    ]
     rows = [
         [name, workload, *(values.get(key) for key in names)]
         for name, entry in _entries(data)
@@ -205,10 +224,22 @@ def _entries(data: Mapping[str, object]) -> Iterable[tuple[str, dict]]:
 
 def trials_csv(board: Board) -> str:
     """The ledger: one line a trial with how it ended and why that is said."""
-    header = (
-        "submission workload study trial framework outcome crashed inferred time_to_target_sec "
-        "step_at_target evaluations timed_sec evidence log"
-    ).split()
+    header = [
+        "submission",
+        "workload",
+        "study",
+        "trial",
+        "framework",
+        "outcome",
+        "crashed",
+        "inferred",
+        "time_to_target_sec",
+        "step_at_target",
+        "evaluations",
+        "timed_sec",
+        "evidence",
+        "log",
+    ]
     rows = []
     for trial, hit, ended in zip(board.trials, board.hits, board.outcomes, strict=True):
         used = trial.times_sec[-1] if trial.num_evaluations else math.nan

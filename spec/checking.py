@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
@@ -21,10 +22,12 @@ def violations(message: Message, path: str = "") -> Iterator[str]:
             if isinstance(value, Message):
                 yield from violations(value, f"{name}{key}.")
             elif options.HasExtension(options_pb2.range):
-                yield from _out_of_range(f"{name}{key}", value, options.Extensions[options_pb2.range])
+                yield from _out_of_range(
+                    f"{name}{key}", value, options.Extensions[options_pb2.range]
+                )
 
 
-def _values(message: Message, field: FieldDescriptor) -> Iterator[tuple[str, object]]:
+def _values(message: Message, field: FieldDescriptor) -> Iterator[tuple[str, Any]]:
     """Yields (key, value) of every value the field holds; the key is empty for a singular field."""
     value = getattr(message, field.name)
     if field.is_repeated:

@@ -1,4 +1,6 @@
-"""Parameter messages of the usual layers, without names: what a layer declares is the same in every backend."""
+"""Parameter messages of the usual layers, without names: what a layer declares is the same in every
+backend.
+"""
 
 import math
 
@@ -34,7 +36,9 @@ def dense(
     bias_type: ParameterType = BIAS,
     output_layer: bool = False,
 ) -> Declarations:
-    """`kernel` [*inputs, *outputs] and, unless bias_init is None, `bias` [*outputs]. Fans are products of the axes."""
+    """`kernel` [*inputs, *outputs] and, unless bias_init is None, `bias` [*outputs]. Fans are
+    products of the axes.
+    """
     kernel = Parameter(
         shape=[*inputs, *outputs],
         type=kernel_type,

@@ -1,7 +1,7 @@
 """Initial values of parameters: the one implementation of every law in parameter.proto.
 
-A value depends on the seed, the parameter's name, shape and law, and on nothing else: not on the framework, not on the order
-in which parameters are made, not on the other parameters.
+A value depends on the seed, the parameter's name, shape and law, and on nothing else: not on the
+framework, not on the order in which parameters are made, not on the other parameters.
 """
 
 import functools
@@ -30,7 +30,9 @@ GLOROT_UNIFORM = Initializer(
     variance_scaling=Scaling(scale=1, mode=Scaling.FAN_AVERAGE, distribution=Scaling.UNIFORM)
 )
 GLOROT_NORMAL = Initializer(
-    variance_scaling=Scaling(scale=1, mode=Scaling.FAN_AVERAGE, distribution=Scaling.TRUNCATED_NORMAL)
+    variance_scaling=Scaling(
+        scale=1, mode=Scaling.FAN_AVERAGE, distribution=Scaling.TRUNCATED_NORMAL
+    )
 )
 
 
@@ -53,8 +55,8 @@ def uniform(low: float, high: float) -> Initializer:
 def initial_value(parameter: Parameter, seed: int) -> np.ndarray:
     """The parameter's first value: float32 of its canonical shape.
 
-    Numbers are drawn and scaled in float64 and rounded once, in pieces, so that besides the result only a fixed few tens of MB
-    are needed.
+    Numbers are drawn and scaled in float64 and rounded once, in pieces, so that besides the result
+    only a fixed few tens of MB are needed.
     """
     key = rng.key(seed, "initialize", parameter.name)
     law = _law(parameter)
@@ -94,7 +96,9 @@ def _variance_scaling(scaling: Scaling, parameter: Parameter) -> Law:
     fan = fans[scaling.mode]
     if fan <= 0:
         mode = Scaling.Mode.Name(scaling.mode)
-        raise ValueError(f"parameter {parameter.name}: variance scaling over {mode}, which is {fan}")
+        raise ValueError(
+            f"parameter {parameter.name}: variance scaling over {mode}, which is {fan}"
+        )
     stddev = math.sqrt(scaling.scale / fan)
     if scaling.distribution == Scaling.UNIFORM:
         return functools.partial(_uniform, -math.sqrt(3) * stddev, math.sqrt(3) * stddev)

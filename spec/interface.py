@@ -1,4 +1,5 @@
-"""The official workload object, as far as it does not depend on a framework, and the names that submissions import with it.
+"""The official workload object, as far as it does not depend on a framework, and the names that
+submissions import with it.
 
 A backend's `Workload` extends `WorkloadInterface` with `init_model_fn`, `model_fn` and `loss_fn`.
 """
@@ -12,8 +13,8 @@ from spec import loading, parameter_pb2, workload_pb2
 from spec.metrics import metric_name
 from spec.parameter_pb2 import Parameter
 
-LossType = enum.IntEnum("LossType", dict(workload_pb2.LossType.items()))
-ParameterType = enum.IntEnum("ParameterType", dict(parameter_pb2.ParameterType.items()))
+LossType = enum.IntEnum("LossType", dict(workload_pb2.LossType.items()))  # type: ignore[misc]
+ParameterType = enum.IntEnum("ParameterType", dict(parameter_pb2.ParameterType.items()))  # type: ignore[misc]
 
 
 class ForwardPassMode(enum.IntEnum):
@@ -40,10 +41,14 @@ class WorkloadInterface:
 
     param_shapes: Any
     model_params_types: Any
-    metrics_logger: Any = None  # has append_scalar_metrics(metrics, global_step); None where nothing listens
+    metrics_logger: Any = (
+        None  # has append_scalar_metrics(metrics, global_step); None where nothing listens
+    )
 
     def __init__(self, message: workload_pb2.Workload, version: str):
-        """`version` is the key of the rules to apply, for example `v0.6`; SpecError if the workload has none for it."""
+        """`version` is the key of the rules to apply, for example `v0.6`; SpecError if the workload
+        has none for it.
+        """
         if not message.HasField("model") or not message.HasField("dataset"):
             raise loading.SpecError(
                 f"workload {message.name} is known to scoring only: its file states no model or no dataset"

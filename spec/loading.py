@@ -20,11 +20,15 @@ M = TypeVar("M", bound=Message)
 
 
 class SpecError(ValueError):
-    """A data file or a name that the specification cannot accept. The text names file, field and what was expected."""
+    """A data file or a name that the specification cannot accept. The text names file, field and
+    what was expected.
+    """
 
 
 def names(folder: str) -> list[str]:
-    """Names of all files in a folder of the specification (`workloads`, `rulesets`, `hardware`), sorted."""
+    """Names of all files in a folder of the specification (`workloads`, `rulesets`, `hardware`),
+    sorted.
+    """
     root = ROOT / folder
     return sorted(str(path.relative_to(root).with_suffix("")) for path in root.rglob("*.textproto"))
 
@@ -33,7 +37,8 @@ def read_message(path: Path, message_type: Callable[[], M]) -> M:
     """Parses one textproto.
 
     Raises:
-      SpecError: the file is absent or is not a textproto of this type; the message has path, line and reason.
+      SpecError: the file is absent or is not a textproto of this type; the message has path, line
+      and reason.
     """
     try:
         return text_format.Parse(path.read_text(encoding="utf-8"), message_type())
@@ -44,7 +49,9 @@ def read_message(path: Path, message_type: Callable[[], M]) -> M:
 
 
 def checked(message: M, origin: object) -> M:
-    """Returns the message when it breaks no rule of its .proto; else raises a SpecError that lists all broken ones."""
+    """Returns the message when it breaks no rule of its .proto; else raises a SpecError that lists
+    all broken ones.
+    """
     broken = list(checking.violations(message))
     if broken:
         raise SpecError(f"{origin}: " + "; ".join(broken))
@@ -52,7 +59,9 @@ def checked(message: M, origin: object) -> M:
 
 
 def one_of(name: str, valid: Iterable[str], what: str) -> str:
-    """Returns the name when it is valid; else raises a SpecError that lists the valid ones, likeliest first."""
+    """Returns the name when it is valid; else raises a SpecError that lists the valid ones,
+    likeliest first.
+    """
     valid = sorted(valid)
     if name in valid:
         return name
@@ -68,7 +77,8 @@ def load_workload(name: str) -> workload_pb2.Workload:
     The returned message is shared: treat it as read-only.
 
     Raises:
-      SpecError: unknown name, unreadable file, broken rule, or a base that is missing or has a base itself.
+      SpecError: unknown name, unreadable file, broken rule, or a base that is missing or has a base
+      itself.
     """
     one_of(name, names("workloads"), "workload")
     path = ROOT / "workloads" / f"{name}.textproto"
@@ -76,7 +86,9 @@ def load_workload(name: str) -> workload_pb2.Workload:
     if workload.base:
         workload = overlay(_load_base(workload.base, path), workload)
     if workload.name != name:
-        raise SpecError(f"{path}: name is {workload.name!r}, expected {name!r}, as the file is called")
+        raise SpecError(
+            f"{path}: name is {workload.name!r}, expected {name!r}, as the file is called"
+        )
     return checked(workload, path)
 
 
@@ -85,15 +97,17 @@ def _load_base(name: str, path: Path) -> workload_pb2.Workload:
         raise SpecError(f"{path}: base is {name!r}, which is no workload")
     base = load_workload(name)
     if base.base:
-        raise SpecError(f"{path}: base is {name!r}, which is itself a variant of {base.base!r}; name that one")
+        raise SpecError(
+            f"{path}: base is {name!r}, which is itself a variant of {base.base!r}; name that one"
+        )
     return base
 
 
 def overlay(base: M, change: M) -> M:
     """Returns base with every field that is set in change laid over it.
 
-    Messages and map entries merge recursively; a repeated field that is set replaces the base's. A parameter digest is
-    not inherited: it belongs to one parameter list.
+    Messages and map entries merge recursively; a repeated field that is set replaces the base's. A
+    parameter digest is not inherited: it belongs to one parameter list.
     """
     result = type(base)()
     result.CopyFrom(base)
@@ -121,14 +135,18 @@ def _lay_over(target: Message, change: Message) -> None:
 
 
 def rules_of(workload: workload_pb2.Workload, version: str) -> workload_pb2.Rules:
-    """The workload's targets and budgets under a version of the benchmark; SpecError if it has none."""
+    """The workload's targets and budgets under a version of the benchmark; SpecError if it has
+    none.
+    """
     one_of(version, workload.rules, f"rules version of workload {workload.name}:")
     return workload.rules[version]
 
 
 @functools.cache
 def load_ruleset(version: str, tuning: str) -> ruleset_pb2.Ruleset:
-    """Loads rulesets/<version>_<tuning>.textproto, for example `v0.6`, `external`. Treat the result as read-only."""
+    """Loads rulesets/<version>_<tuning>.textproto, for example `v0.6`, `external`. Treat the result
+    as read-only.
+    """
     name = one_of(f"{version}_{tuning}", names("rulesets"), "ruleset")
     path = ROOT / "rulesets" / f"{name}.textproto"
     return checked(read_message(path, ruleset_pb2.Ruleset), path)

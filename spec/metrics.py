@@ -89,13 +89,12 @@ def meets(
     return value < target if direction is Direction.MINIMIZE else value > target
 
 
-def from_batches(
-    family: MetricFamily, batches: Sequence[Mapping[str, float]]
-) -> dict[str, float]:
-    """The metrics of a split from sums over the valid examples of each batch (tokens for a language model).
+def from_batches(family: MetricFamily, batches: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The metrics of a split from sums over the valid examples of each batch (tokens for a language
+    model).
 
-    A batch has `weight`, the number of its valid examples, `loss` and whatever else the family adds up. Batches are added in
-    float64.
+    A batch has `weight`, the number of its valid examples, `loss` and whatever else the family adds
+    up. Batches are added in float64.
     """
     sums = {name: math.fsum(float(batch[name]) for batch in batches) for name in batches[0]}
     means = {name: total / sums["weight"] for name, total in sums.items()}

@@ -1,4 +1,6 @@
-"""Parameter lists: comparing them, hashing them, and checking a model's own list against the specification's."""
+"""Parameter lists: comparing them, hashing them, and checking a model's own list against the
+specification's.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -22,7 +24,8 @@ def check_against_spec(workload: Workload, parameters: Sequence[Parameter]) -> N
     """Checks the list that a backend's modules give against the specification.
 
     Raises:
-      SpecError: the list differs from spec/parameters/<name>.textproto, or its digest from the workload's; the message names
+      SpecError: the list differs from spec/parameters/<name>.textproto, or its digest from the
+      workload's; the message names
         the first parameter and field that differ.
     """
     manifest = loading.load_manifest(workload.name)
@@ -63,7 +66,9 @@ def manifest(workload: Workload, parameters: Sequence[Parameter]) -> ParameterMa
 
 
 def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """{'a.b': x} -> {'a': {'b': x}}: the nested form in which JAX submissions see parameters and state."""
+    """{'a.b': x} -> {'a': {'b': x}}: the nested form in which JAX submissions see parameters and
+    state.
+    """
     tree: dict[str, Any] = {}
     for name, value in flat.items():
         *path, leaf = name.split(".")

@@ -6,8 +6,8 @@ import numpy as np
 def sincos_2d(rows: int, columns: int, width: int) -> np.ndarray:
     """Fixed sin-cos positions of a grid of tokens, float32 [rows * columns, width], rows first.
 
-    Token (y, x) has [sin(x w), cos(x w), sin(y w), cos(y w)] with w_k = 10000^(-k / (width/4 - 1)), as in MoCo v3
-    (Chen et al. 2021, arXiv 2104.02057). `width` must be a multiple of 4, at least 8.
+    Token (y, x) has [sin(x w), cos(x w), sin(y w), cos(y w)] with w_k = 10000^(-k / (width/4 - 1)),
+    as in MoCo v3 (Chen et al. 2021, arXiv 2104.02057). `width` must be a multiple of 4, at least 8.
     """
     assert width % 4 == 0 and width >= 8
     frequencies = 10000.0 ** (-np.arange(width // 4) / (width // 4 - 1))
@@ -19,7 +19,8 @@ def sincos_2d(rows: int, columns: int, width: int) -> np.ndarray:
 
 
 def rotary(length: int, width: int, theta: float) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines and sines of rotary positions, two float32 [length, width/2] (Su et al. 2021, arXiv 2104.09864).
+    """Cosines and sines of rotary positions, two float32 [length, width/2] (Su et al. 2021, arXiv
+    2104.09864).
 
     Angle of position t and pair i: t * theta^(-2i / width).
     """

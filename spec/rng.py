@@ -1,17 +1,22 @@
 """The random numbers of the specification.
 
-Every random choice that must be the same in all backends (initial values, data order, augmentation, dropout masks in
-conformance mode) is a pure function of a key, and a key is a pure function of what it is for.
+Every random choice that must be the same in all backends (initial values, data order, augmentation,
+dropout masks in conformance mode) is a pure function of a key, and a key is a pure function of what
+it is for.
 
-* Key: the first 16 bytes of SHA-256 of `tandem-rng-1 NUL seed NUL purpose NUL name NUL step` (numbers in decimal, text in
+* Key: the first 16 bytes of SHA-256 of `tandem-rng-1 NUL seed NUL purpose NUL name NUL step`
+(numbers in decimal, text in
   UTF-8), read as two little-endian 64-bit words.
-* Bits: Philox4x64-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") under that key. Block i is the
+* Bits: Philox4x64-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") under that
+key. Block i is the
   function's value at counter i, from i = 0; a block gives four 64-bit words in order.
-* Uniform float32 on [0, 1): each 64-bit word gives its low, then its high 32 bits; the top 24 bits of these over 2^24.
+* Uniform float32 on [0, 1): each 64-bit word gives its low, then its high 32 bits; the top 24 bits
+of these over 2^24.
 * Uniform float64 on (0, 1): (top 53 bits of a word + 1/2) / 2^53.
-* Normal: the inverse distribution function (algorithm AS 241, Wichura 1988) of that float64. It is evaluated with additions,
-  multiplications, divisions and square roots only, which IEEE 754 defines to the last bit, so that every machine and every
-  library version gives the same value; a library's logarithm would not.
+* Normal: the inverse distribution function (algorithm AS 241, Wichura 1988) of that float64. It is
+evaluated with additions,
+  multiplications, divisions and square roots only, which IEEE 754 defines to the last bit, so that
+  every machine and every library version gives the same value; a library's logarithm would not.
 * Permutation of n: the stable order of n words.
 """
 
@@ -21,18 +26,24 @@ import math
 import numpy as np
 
 Key = tuple[int, int]
-CHUNK = 1 << 20  # words drawn at a time, so that the working memory of a large array stays a few tens of MB
+CHUNK = (
+    1 << 20
+)  # words drawn at a time, so that the working memory of a large array stays a few tens of MB
 
 
 def key(seed: int, purpose: str, name: str = "", step: int = 0) -> Key:
-    """The key of one use. `seed` and `step` are any integers, `purpose` and `name` any text without NUL."""
+    """The key of one use. `seed` and `step` are any integers, `purpose` and `name` any text without
+    NUL.
+    """
     text = "\0".join(["tandem-rng-1", str(seed), purpose, name, str(step)])
     digest = hashlib.sha256(text.encode()).digest()
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little")
 
 
 def key_words(seed: int, purpose: str, name: str = "", step: int = 0) -> np.ndarray:
-    """A key for a framework's own generator: uint32[2], the halves of the first key word, low half first."""
+    """A key for a framework's own generator: uint32[2], the halves of the first key word, low half
+    first.
+    """
     word = key(seed, purpose, name, step)[0]
     return np.array([word & 0xFFFFFFFF, word >> 32], dtype=np.uint32)
 
@@ -43,12 +54,16 @@ def seed_of(words: np.ndarray) -> int:
 
 
 def dropout_key(words: np.ndarray, site: str) -> Key:
-    """The key of the dropout mask of one site in one forward pass, which got the framework's key `words`."""
+    """The key of the dropout mask of one site in one forward pass, which got the framework's key
+    `words`.
+    """
     return key(seed_of(words), "dropout", site)
 
 
 def bits(key: Key, count: int, start: int = 0) -> np.ndarray:
-    """Words number start .. start+count-1 of the key's stream, uint64[count]. `start` must be a multiple of 4."""
+    """Words number start .. start+count-1 of the key's stream, uint64[count]. `start` must be a
+    multiple of 4.
+    """
     assert start % 4 == 0
     # numpy's generator advances its counter before each block, so it starts one before the first.
     counter = (start // 4 - 1) % (1 << 256)
@@ -80,7 +95,9 @@ def keep_mask(key: Key, shape: tuple[int, ...], rate: float) -> np.ndarray:
 
 
 def normal_quantile(p: np.ndarray) -> np.ndarray:
-    """Inverse of the standard normal distribution function; p float64 in (0, 1). AS 241, PPND16: relative error 1e-16."""
+    """Inverse of the standard normal distribution function; p float64 in (0, 1). AS 241, PPND16:
+    relative error 1e-16.
+    """
     q = p - 0.5
     central = np.abs(q) <= 0.425
     x = np.empty_like(q)
@@ -116,28 +133,35 @@ def _log(x: np.ndarray) -> np.ndarray:
 
 _ARTANH = tuple(1 / (2 * k + 1) for k in reversed(range(12)))
 
-# Coefficients of AS 241 (PPND16), highest power first: centre, near tail, far tail; numerator then denominator.
+# Coefficients of AS 241 (PPND16), highest power first: centre, near tail, far tail; numerator then
+# denominator.
 _A = (
-    2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4, 4.5921953931549871457e4,
-    1.3731693765509461125e4, 1.9715909503065514427e3, 1.3314166789178437745e2, 3.3871328727963666080e0,
+    2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4,
+    4.5921953931549871457e4, 1.3731693765509461125e4, 1.9715909503065514427e3,
+    1.3314166789178437745e2, 3.3871328727963666080e0,
 )  # fmt: skip
 _B = (
-    5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4, 2.1213794301586595867e4,
-    5.3941960214247511077e3, 6.8718700749205790830e2, 4.2313330701600911252e1, 1.0,
+    5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4,
+    2.1213794301586595867e4, 5.3941960214247511077e3, 6.8718700749205790830e2,
+    4.2313330701600911252e1, 1.0,
 )  # fmt: skip
 _C = (
-    7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1, 1.27045825245236838258e0,
-    3.64784832476320460504e0, 5.76949722146069140550e0, 4.63033784615654529590e0, 1.42343711074968357734e0,
+    7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1,
+    1.27045825245236838258e0, 3.64784832476320460504e0, 5.76949722146069140550e0,
+    4.63033784615654529590e0, 1.42343711074968357734e0,
 )  # fmt: skip
 _D = (
-    1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2, 1.48103976427480074590e-1,
-    6.89767334985100004550e-1, 1.67638483018380384940e0, 2.05319162663775882187e0, 1.0,
+    1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2,
+    1.48103976427480074590e-1, 6.89767334985100004550e-1, 1.67638483018380384940e0,
+    2.05319162663775882187e0, 1.0,
 )  # fmt: skip
 _E = (
-    2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3, 2.65321895265761230930e-2,
-    2.96560571828504891230e-1, 1.78482653991729133580e0, 5.46378491116411436990e0, 6.65790464350110377720e0,
+    2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3,
+    2.65321895265761230930e-2, 2.96560571828504891230e-1, 1.78482653991729133580e0,
+    5.46378491116411436990e0, 6.65790464350110377720e0,
 )  # fmt: skip
 _F = (
-    2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5, 7.86869131145613259100e-4,
-    1.48753612908506148525e-2, 1.36929880922735805310e-1, 5.99832206555887937690e-1, 1.0,
+    2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5,
+    7.86869131145613259100e-4, 1.48753612908506148525e-2, 1.36929880922735805310e-1,
+    5.99832206555887937690e-1, 1.0,
 )  # fmt: skip

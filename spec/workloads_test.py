@@ -5,7 +5,8 @@ import pytest
 from spec import metrics
 from spec.loading import SpecError, load_ruleset, load_workload, names, rules_of
 
-# workload: metric, validation target, test target, budgets of v0.5 and v0.6 in s, evaluation period in s, step hints
+# workload: metric, validation target, test target, budgets of v0.5 and v0.6 in s, evaluation period
+# in s, step hints
 BASE = {
     "criteo1tb": ("loss", 0.123735, 0.126041, 7703, 7703, 120, 10666, 10666),
     "fastmri": ("ssim", 0.723653, 0.740633, 8859, 4430, 80, 36189, 18094),

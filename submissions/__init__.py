@@ -1,1 +1,3 @@
-"""Training algorithms: one folder each, with a manifest, a search space, and one module per framework."""
+"""Training algorithms: one folder each, with a manifest, a search space, and one module per
+framework.
+"""

@@ -24,5 +24,7 @@ BASELINE = {
 def baseline_batch_size(workload_name: str) -> int:
     """The baseline's global batch size; ValueError for a workload it does not know."""
     if workload_name not in BASELINE:
-        raise ValueError(f"no batch size for workload {workload_name!r}; known: {', '.join(BASELINE)}")
+        raise ValueError(
+            f"no batch size for workload {workload_name!r}; known: {', '.join(BASELINE)}"
+        )
     return BASELINE[workload_name]

@@ -1,11 +1,13 @@
-"""Layers that all models are made of. Dimensions: B batch, H height, W width, T tokens, D model width, N heads, K head width.
+"""Layers that all models are made of. Dimensions: B batch, H height, W width, T tokens, D model
+width, N heads, K head width.
 
-A model is built abstractly: every variable holds a shape and no value. Values come from the specification, and
-`backends/jax/workload.py` puts them in and makes a pure function of the module. What a layer declares (shape, kind, law of the
-initial value) stands in spec/declarations.py.
+A model is built abstractly: every variable holds a shape and no value. Values come from the
+specification, and `backends/jax/workload.py` puts them in and makes a pure function of the module.
+What a layer declares (shape, kind, law of the initial value) stands in spec/declarations.py.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator
 
@@ -31,7 +33,9 @@ from spec.parameter_pb2 import (
 )
 
 Array = jax.Array
-Padding = str | tuple[tuple[int, int], ...]  # `SAME`, `VALID`, or (before, after) for each spatial axis
+Padding = (
+    str | tuple[tuple[int, int], ...]
+)  # `SAME`, `VALID`, or (before, after) for each spatial axis
 
 ACTIVATIONS: dict[int, Callable[[Array], Array]] = {
     RELU: jax.nn.relu,
@@ -65,8 +69,10 @@ def declare(module: nnx.Module, declared: Declarations) -> None:
         setattr(module, name, nnx.Param(value, declaration=parameter.SerializeToString()))
 
 
-def walk(module: nnx.Pytree, prefix: str = "") -> Iterator[tuple[str, nnx.Variable | nnx.Module]]:
-    """Yields (canonical dotted name, object) of all variables and modules inside, in order of definition."""
+def walk(module: nnx.Pytree, prefix: str = "") -> Iterator[tuple[str, nnx.Variable | nnx.Pytree]]:
+    """Yields (canonical dotted name, object) of all variables and modules inside, in order of
+    definition.
+    """
     for name, value in vars(module).items():
         if name.startswith("_"):
             continue
@@ -125,7 +131,9 @@ class Dense(nnx.Module):
 
 
 class Conv(nnx.Module):
-    """x [B, *space, inputs] -> [B, *space', outputs]: convolution (no flip) over one or two spatial axes."""
+    """x [B, *space, inputs] -> [B, *space', outputs]: convolution (no flip) over one or two spatial
+    axes.
+    """
 
     def __init__(
         self,
@@ -163,13 +171,12 @@ class Conv(nnx.Module):
 class BatchNorm(nnx.Module):
     """x [..., D] normalised over all axes but the last (Ioffe and Szegedy 2015).
 
-    In training with the statistics of the batch, else with the running ones. Running mean and variance move by
-    decay * running + (1 - decay) * batch; the variance is the biased one (divided by n) throughout.
+    In training with the statistics of the batch, else with the running ones. Running mean and
+    variance move by decay * running + (1 - decay) * batch; the variance is the biased one (divided
+    by n) throughout.
     """
 
-    def __init__(
-        self, width: int, *, decay: float, epsilon: float, scale_init: Initializer = ONES
-    ):
+    def __init__(self, width: int, *, decay: float, epsilon: float, scale_init: Initializer = ONES):
         declare(self, declarations.batch_norm(width, scale_init))
         self.mean = nnx.BatchStat(jax.ShapeDtypeStruct((width,), jnp.float32), initial=0.0)
         self.var = nnx.BatchStat(jax.ShapeDtypeStruct((width,), jnp.float32), initial=1.0)
@@ -230,7 +237,8 @@ class Embedding(nnx.Module):
 
 
 class Dropout(nnx.Module):
-    """Sets a random fraction of x to zero in training and divides the rest by one minus that fraction.
+    """Sets a random fraction of x to zero in training and divides the rest by one minus that
+    fraction.
 
     `site`, the module's canonical name, says which mask is drawn.
     """
@@ -251,11 +259,11 @@ class MultiHeadAttention(nnx.Module):
 
     def __init__(self, width: int, num_heads: int, *, kernel_init: Initializer):
         heads = (num_heads, width // num_heads)
-        init = {"kernel_init": kernel_init, "bias_type": ATTENTION_BIAS}
-        self.query = Dense(width, heads, kernel_type=ATTENTION_Q, **init)
-        self.key = Dense(width, heads, kernel_type=ATTENTION_K, **init)
-        self.value = Dense(width, heads, kernel_type=ATTENTION_V, **init)
-        self.out = Dense(heads, width, kernel_type=ATTENTION_OUT, **init)
+        dense = functools.partial(Dense, kernel_init=kernel_init, bias_type=ATTENTION_BIAS)
+        self.query = dense(width, heads, kernel_type=ATTENTION_Q)
+        self.key = dense(width, heads, kernel_type=ATTENTION_K)
+        self.value = dense(width, heads, kernel_type=ATTENTION_V)
+        self.out = dense(heads, width, kernel_type=ATTENTION_OUT)
 
     def __call__(self, x_BTD: Array, memory_BSD: Array) -> Array:
         q_BTNK, k_BSNK, v_BSNK = self.query(x_BTD), self.key(memory_BSD), self.value(memory_BSD)

@@ -12,8 +12,8 @@ from spec.workload_pb2 import SOFTMAX_CROSS_ENTROPY
 def softmax_cross_entropy(labels: Array, logits: Array, label_smoothing: float | Array) -> Array:
     """Cross-entropy in nats, [...].
 
-    `logits` [..., C]; `labels` are classes int [...] or distributions [..., C]. Smoothing mixes the labels with the uniform
-    distribution: (1 - a) label + a / C. It may be a traced number.
+    `logits` [..., C]; `labels` are classes int [...] or distributions [..., C]. Smoothing mixes the
+    labels with the uniform distribution: (1 - a) label + a / C. It may be a traced number.
     """
     log_p = jax.nn.log_softmax(logits)
     if labels.ndim == logits.ndim:
@@ -31,7 +31,9 @@ LOSSES: dict[int, Callable[[Array, Array, float | Array], Array]] = {
 
 
 def reduced(per_example: Array, mask: Array | None) -> dict[str, Array]:
-    """`summed` over valid examples, their number `n_valid_examples` (float32), and `per_example`, masked."""
+    """`summed` over valid examples, their number `n_valid_examples` (float32), and `per_example`,
+    masked.
+    """
     if mask is None:
         n_valid = jnp.asarray(per_example.size, jnp.float32)
     else:

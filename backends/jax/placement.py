@@ -1,5 +1,6 @@
 """Devices: arithmetic switches, where arrays live, random keys, barriers."""
 
+import os
 from typing import Any
 
 import jax
@@ -12,14 +13,17 @@ MATMUL_PRECISIONS = {Precision.IEEE_FLOAT32: "highest", Precision.TF32: "tensorf
 
 
 def configure(precision: Precision) -> None:
-    """Sets the process-wide switches that the workload asks for. Determinism is an XLA flag: see `environment`."""
+    """Sets the process-wide switches that the workload asks for. Called before anything is
+    computed.
+    """
+    flag = (
+        "--xla_gpu_deterministic_ops=true"  # XLA reads its flags when the first device is asked for
+    )
+    if precision.deterministic and flag not in os.environ.get("XLA_FLAGS", ""):
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
     jax.config.update("jax_default_matmul_precision", MATMUL_PRECISIONS[precision.matmul])
     jax.config.update("jax_default_prng_impl", "threefry2x32")
     jax.config.update("jax_threefry_partitionable", True)
-
-
-def _mesh() -> Mesh:
-    return Mesh(np.array(jax.devices()), ("batch",))
 
 
 def get_replicate_sharding() -> NamedSharding:
@@ -32,18 +36,31 @@ def get_batch_dim_sharding() -> NamedSharding:
     return NamedSharding(_mesh(), PartitionSpec("batch"))
 
 
+def _mesh() -> Mesh:
+    return Mesh(np.array(jax.devices()), ("batch",))
+
+
 def place_batch(batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
-    """Puts a global batch on the devices, split along the first axis, which their number must divide."""
-    return jax.device_put(batch, get_batch_dim_sharding())
+    """Puts a global batch on the devices, split along the first axis, which their number must
+    divide.
+    """
+    return _put(batch, get_batch_dim_sharding())
 
 
 def place_replicated(tree: Any) -> Any:
-    return jax.device_put(tree, get_replicate_sharding())
+    return _put(tree, get_replicate_sharding())
 
 
 def rng(words: np.ndarray) -> jax.Array:
     """A raw threefry key, uint32[2], as `jax.random` functions take it."""
-    return jax.device_put(words, get_replicate_sharding())
+    return _put(words, get_replicate_sharding())
+
+
+def _put(tree: Any, sharding: NamedSharding) -> Any:
+    # On a single device arrays stay uncommitted, like those a submission makes itself. Committed
+    # ones would mix with these in a step's arguments, and JAX would compile the step a second time
+    # when its own, all committed, results come back.
+    return jax.device_put(tree, None if jax.device_count() == 1 else sharding)
 
 
 def synchronize(*trees: Any) -> None:

@@ -30,7 +30,8 @@ class Workload(WorkloadInterface):
     Args:
       message: the resolved workload.
       version: which of its rules apply, for example `v0.6`.
-      shared_masks: conformance mode: dropout masks come from the specification's generator, as in every backend, instead of
+      shared_masks: conformance mode: dropout masks come from the specification's generator, as in
+      every backend, instead of
         JAX's own.
     """
 
@@ -44,7 +45,7 @@ class Workload(WorkloadInterface):
         for name, part in layers.walk(self._model):
             if isinstance(part, Dropout):
                 part.site = name
-        self._graph, _, self._statistics = nnx.split(self._model, nnx.Param, nnx.BatchStat)
+        self._graph = nnx.graphdef(self._model)
 
     @functools.cached_property
     def parameters(self) -> list[Parameter]:
@@ -61,7 +62,9 @@ class Workload(WorkloadInterface):
         return parameters.unflatten({p.name: ParameterType(p.type) for p in self.parameters})
 
     def init_model_fn(self, rng: Array | np.ndarray) -> tuple[Tree, Tree]:
-        """First parameters and model state. `rng` is uint32[2]; equal keys give equal bits in every backend."""
+        """First parameters and model state. `rng` is uint32[2]; equal keys give equal bits in every
+        backend.
+        """
         seed = spec_rng.seed_of(np.asarray(rng))
         params = {p.name: initialization.initial_value(p, seed) for p in self.parameters}
         state = {
@@ -101,8 +104,9 @@ class Workload(WorkloadInterface):
     ) -> tuple[Array, Tree]:
         """Logits and the new model state.
 
-        In training a batch norm uses the batch's statistics, whether or not `update_batch_norm` lets the running ones move.
-        `dropout_rate` is the workload's own unless given; it may be traced.
+        In training a batch norm uses the batch's statistics, whether or not `update_batch_norm`
+        lets the running ones move. `dropout_rate` is the workload's own unless given; it may be
+        traced.
         """
         train = mode == ForwardPassMode.TRAIN
         how = Pass(
@@ -112,9 +116,7 @@ class Workload(WorkloadInterface):
             keep_mask=functools.partial(self._keep_mask, rng),
         )
         statistics = model_state.get("batch_stats", {})
-        model = nnx.merge(
-            self._graph, _state(nnx.Param, params), _state(nnx.BatchStat, statistics)
-        )
+        model = nnx.merge(self._graph, _state(nnx.Param, params), _state(nnx.BatchStat, statistics))
         logits = model(augmented_and_preprocessed_input_batch["inputs"], how)
         if not how.update_batch_norm or not statistics:
             return logits, model_state
@@ -163,17 +165,15 @@ class Workload(WorkloadInterface):
         return spec_metrics.from_batches(self.message.metrics, jax.device_get(sums))
 
 
-def own_keep_mask(
-    key: Array, site: str, shape: tuple[int, ...], rate: float | Array
-) -> Array:
+def own_keep_mask(key: Array, site: str, shape: tuple[int, ...], rate: float | Array) -> Array:
     """A dropout mask from JAX's generator."""
     return jax.random.bernoulli(jax.random.fold_in(key, zlib.crc32(site.encode())), 1 - rate, shape)
 
 
-def shared_keep_mask(
-    key: Array, site: str, shape: tuple[int, ...], rate: float | Array
-) -> Array:
-    """A dropout mask from the specification's generator: the same in every backend for the same key."""
+def shared_keep_mask(key: Array, site: str, shape: tuple[int, ...], rate: float | Array) -> Array:
+    """A dropout mask from the specification's generator: the same in every backend for the same
+    key.
+    """
 
     def draw(words: np.ndarray, rate: np.ndarray) -> np.ndarray:
         return spec_rng.keep_mask(spec_rng.dropout_key(np.asarray(words), site), shape, float(rate))
@@ -183,15 +183,15 @@ def shared_keep_mask(
 
 
 def _state(variable_type: type[nnx.Variable], tree: Tree) -> nnx.State:
-    flat = parameters.flatten(tree)
-    return nnx.State.from_flat_path(
-        {_path(name): variable_type(value) for name, value in flat.items()}
-    )
+    flat: Any = {
+        _path(name): variable_type(value) for name, value in parameters.flatten(tree).items()
+    }
+    return nnx.State.from_flat_path(flat)
 
 
 def _path(name: str) -> tuple[str | int, ...]:
     return tuple(int(part) if part.isdigit() else part for part in name.split("."))
 
 
-def _name(path: tuple[str | int, ...]) -> str:
+def _name(path: tuple[Any, ...]) -> str:
     return ".".join(map(str, path))

@@ -1,14 +1,17 @@
-"""Layers that all models are made of. Dimensions: B batch, H height, W width, T tokens, D model width, N heads, K head width.
+"""Layers that all models are made of. Dimensions: B batch, H height, W width, T tokens, D model
+width, N heads, K head width.
 
-A model is built on the meta device: every tensor has a shape and no value. Values come from the specification, and
-`backends/pytorch/workload.py` puts them in. What a layer declares (shape, kind, law of the initial value) stands in
-spec/declarations.py.
+A model is built on the meta device: every tensor has a shape and no value. Values come from the
+specification, and `backends/pytorch/workload.py` puts them in. What a layer declares (shape, kind,
+law of the initial value) stands in spec/declarations.py.
 
-Layers derive from PyTorch's own, so that `isinstance` checks of a submission hold, and keep PyTorch's tensor names and layouts
-(`weight` [out, in]); `backends/pytorch/layouts.py` relates them to the canonical ones.
+Layers derive from PyTorch's own, so that `isinstance` checks of a submission hold, and keep
+PyTorch's tensor names and layouts (`weight` [out, in]); `backends/pytorch/layouts.py` relates them
+to the canonical ones.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator
 
@@ -34,7 +37,9 @@ from spec.parameter_pb2 import (
     ParameterType,
 )
 
-Padding = str | tuple[tuple[int, int], ...]  # `SAME`, `VALID`, or (before, after) for each spatial axis
+Padding = (
+    str | tuple[tuple[int, int], ...]
+)  # `SAME`, `VALID`, or (before, after) for each spatial axis
 
 ACTIVATIONS: dict[int, Callable[[Tensor], Tensor]] = {
     RELU: F.relu,
@@ -55,7 +60,8 @@ class Pass:
       train: batch statistics and dropout are in use.
       update_batch_norm: running statistics move too; only meaningful in training.
       dropout_rate: fraction of activations that is set to zero.
-      keep_mask: (site, shape, rate) -> bool tensor, True where an activation is kept; None for PyTorch's own dropout.
+      keep_mask: (site, shape, rate) -> bool tensor, True where an activation is kept; None for
+      PyTorch's own dropout.
     """
 
     train: bool
@@ -65,7 +71,9 @@ class Pass:
 
 
 def declare(module: nn.Module, declared: Declarations) -> None:
-    """Notes what the module's tensors are. The tensors themselves are made by the PyTorch layer it derives from."""
+    """Notes what the module's tensors are. The tensors themselves are made by the PyTorch layer it
+    derives from.
+    """
     module.declared = declared
 
 
@@ -76,7 +84,9 @@ def add_constant(module: nn.Module, name: str, value: np.ndarray) -> None:
 
 
 def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, str, Parameter]]:
-    """Yields (canonical dotted name, PyTorch's dotted name, declaration) of all parameters, in order of definition."""
+    """Yields (canonical dotted name, PyTorch's dotted name, declaration) of all parameters, in
+    order of definition.
+    """
     for name, declaration in getattr(module, "declared", {}).items():
         yield prefix + name, prefix + TORCH_NAMES.get(name, name), declaration
     for name, child in module.named_children():
@@ -161,11 +171,13 @@ class Conv(nn.Conv2d):
         return F.conv2d(F.pad(x, (left, right, top, bottom)), self.weight, self.bias, self.stride)
 
     def _margins(self, x: Tensor) -> tuple[tuple[int, int], ...]:
-        """Zeros (before, after) along H and W. SAME keeps ceil(size / stride) outputs, an odd zero comes after."""
+        """Zeros (before, after) along H and W. SAME keeps ceil(size / stride) outputs, an odd zero
+        comes after.
+        """
+        if isinstance(self.spatial_padding, tuple):
+            return self.spatial_padding
         if self.spatial_padding == "VALID":
             return ((0, 0), (0, 0))
-        if self.spatial_padding != "SAME":
-            return self.spatial_padding
         margins = []
         for size, window, stride in zip(x.shape[2:], self.kernel_size, self.stride, strict=True):
             total = max((-(-size // stride) - 1) * stride + window - size, 0)
@@ -176,26 +188,26 @@ class Conv(nn.Conv2d):
 class BatchNorm(nn.BatchNorm2d):
     """x [B, C, H, W] normalised over all axes but C (Ioffe and Szegedy 2015).
 
-    In training with the statistics of the batch, else with the running ones. Running mean and variance move by
-    decay * running + (1 - decay) * batch; the variance is the biased one (divided by n) throughout, where PyTorch's own layer
-    keeps the unbiased one.
+    In training with the statistics of the batch, else with the running ones. Running mean and
+    variance move by decay * running + (1 - decay) * batch; the variance is the biased one (divided
+    by n) throughout, where PyTorch's own layer keeps the unbiased one.
     """
 
-    def __init__(
-        self, width: int, *, decay: float, epsilon: float, scale_init: Initializer = ONES
-    ):
+    def __init__(self, width: int, *, decay: float, epsilon: float, scale_init: Initializer = ONES):
         super().__init__(width, epsilon, 1 - decay)
         declare(self, declarations.batch_norm(width, scale_init))
         self.decay = decay
 
     def forward(self, x: Tensor, how: Pass) -> Tensor:
+        assert self.running_mean is not None and self.running_var is not None
         if not how.train:
             return F.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
         if not how.update_batch_norm:
             return F.batch_norm(x, None, None, self.weight, self.bias, True, eps=self.eps)
-        # With momentum 1 PyTorch writes the batch's own mean and unbiased variance into the two buffers.
+        # With momentum 1 PyTorch writes the batch's own mean and unbiased variance into the two
+        # buffers.
         mean, var = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
         y = F.batch_norm(x, mean, var, self.weight, self.bias, True, 1.0, self.eps)
         n = x.numel() // x.shape[1]
@@ -235,7 +247,8 @@ class Embedding(nn.Embedding):
 
 
 class Dropout(nn.Module):
-    """Sets a random fraction of x to zero in training and divides the rest by one minus that fraction.
+    """Sets a random fraction of x to zero in training and divides the rest by one minus that
+    fraction.
 
     `site`, the module's canonical name, says which mask is drawn.
     """
@@ -260,11 +273,11 @@ class MultiHeadAttention(nn.Module):
     def __init__(self, width: int, num_heads: int, *, kernel_init: Initializer):
         super().__init__()
         heads = (num_heads, width // num_heads)
-        init = {"kernel_init": kernel_init, "bias_type": ATTENTION_BIAS}
-        self.query = Dense(width, heads, kernel_type=ATTENTION_Q, **init)
-        self.key = Dense(width, heads, kernel_type=ATTENTION_K, **init)
-        self.value = Dense(width, heads, kernel_type=ATTENTION_V, **init)
-        self.out = Dense(heads, width, kernel_type=ATTENTION_OUT, **init)
+        dense = functools.partial(Dense, kernel_init=kernel_init, bias_type=ATTENTION_BIAS)
+        self.query = dense(width, heads, kernel_type=ATTENTION_Q)
+        self.key = dense(width, heads, kernel_type=ATTENTION_K)
+        self.value = dense(width, heads, kernel_type=ATTENTION_V)
+        self.out = dense(heads, width, kernel_type=ATTENTION_OUT)
 
     def forward(self, x_BTD: Tensor, memory_BSD: Tensor) -> Tensor:
         q_BTNK, k_BSNK, v_BSNK = self.query(x_BTD), self.key(memory_BSD), self.value(memory_BSD)
@@ -275,8 +288,8 @@ def attention(
     q_BTNK: Tensor, k_BSNK: Tensor, v_BSNK: Tensor, *, scale: float, causal: bool = False
 ) -> Tensor:
     """softmax(scale * q k^T) v for each head, [B, T, N, K]. Causal: token t sees tokens up to t."""
-    heads_first = (x.transpose(1, 2) for x in (q_BTNK, k_BSNK, v_BSNK))
-    return F.scaled_dot_product_attention(*heads_first, scale=scale, is_causal=causal).transpose(1, 2)
+    q, k, v = (x.transpose(1, 2) for x in (q_BTNK, k_BSNK, v_BSNK))
+    return F.scaled_dot_product_attention(q, k, v, scale=scale, is_causal=causal).transpose(1, 2)
 
 
 def max_pool(x_BCHW: Tensor, *, window: int, stride: int, margin: int) -> Tensor:

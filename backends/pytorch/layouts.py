@@ -1,4 +1,6 @@
-"""Between canonical arrays and PyTorch's tensors of the same parameter (spec/parameter.proto, `Layout`)."""
+"""Between canonical arrays and PyTorch's tensors of the same parameter (spec/parameter.proto,
+`Layout`).
+"""
 
 import math
 

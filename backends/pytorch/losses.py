@@ -12,8 +12,8 @@ from spec.workload_pb2 import SOFTMAX_CROSS_ENTROPY
 def softmax_cross_entropy(labels: Tensor, logits: Tensor, label_smoothing: float) -> Tensor:
     """Cross-entropy in nats, [...].
 
-    `logits` [..., C]; `labels` are classes int [...] or distributions [..., C]. Smoothing mixes the labels with the uniform
-    distribution: (1 - a) label + a / C.
+    `logits` [..., C]; `labels` are classes int [...] or distributions [..., C]. Smoothing mixes the
+    labels with the uniform distribution: (1 - a) label + a / C.
     """
     labels_2d = labels.flatten(0, logits.ndim - 2)
     loss = F.cross_entropy(
@@ -31,7 +31,9 @@ LOSSES: dict[int, Callable[[Tensor, Tensor, float], Tensor]] = {
 
 
 def reduced(per_example: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
-    """`summed` over valid examples, their number `n_valid_examples` (float32), and `per_example`, masked."""
+    """`summed` over valid examples, their number `n_valid_examples` (float32), and `per_example`,
+    masked.
+    """
     if mask is None:
         n_valid = torch.tensor(float(per_example.numel()), device=per_example.device)
     else:

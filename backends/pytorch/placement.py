@@ -21,7 +21,11 @@ def configure(precision: Precision) -> None:
 
 
 def device() -> torch.device:
-    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+    return (
+        torch.device("cuda", torch.cuda.current_device())
+        if torch.cuda.is_available()
+        else torch.device("cpu")
+    )
 
 
 def place_batch(batch: dict[str, np.ndarray]) -> dict[str, Tensor]:

@@ -29,7 +29,8 @@ class Workload(WorkloadInterface):
     Args:
       message: the resolved workload.
       version: which of its rules apply, for example `v0.6`.
-      shared_masks: conformance mode: dropout masks come from the specification's generator, as in every backend, instead of
+      shared_masks: conformance mode: dropout masks come from the specification's generator, as in
+      every backend, instead of
         PyTorch's own.
     """
 
@@ -70,7 +71,8 @@ class Workload(WorkloadInterface):
         return {name: ParameterType(p.type) for name, p in self._by_torch_name.items()}
 
     def init_model_fn(self, rng: np.ndarray) -> tuple[nn.Module, None]:
-        """The model with its first values. `rng` is uint32[2]; equal keys give equal bits in every backend.
+        """The model with its first values. `rng` is uint32[2]; equal keys give equal bits in every
+        backend.
 
         Seeds PyTorch's own generator too, which dropout draws from.
         """
@@ -82,7 +84,9 @@ class Workload(WorkloadInterface):
     def import_model(
         self, params: dict[str, np.ndarray], state: dict[str, np.ndarray]
     ) -> tuple[nn.Module, None]:
-        """The model from canonical arrays by canonical name. Statistics that are not in `state` are the initial ones."""
+        """The model from canonical arrays by canonical name. Statistics that are not in `state` are
+        the initial ones.
+        """
         model = self._abstract_model().to_empty(device=placement.device())
         tensors = dict(model.named_parameters())
         with torch.no_grad():
@@ -113,7 +117,7 @@ class Workload(WorkloadInterface):
         """The gradients that stand in the parameters, by canonical name."""
         return self._canonical({name: p.grad for name, p in params.named_parameters()})
 
-    def _canonical(self, tensors: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    def _canonical(self, tensors: dict[str, Any]) -> dict[str, np.ndarray]:
         return {
             parameter.name: to_canonical(parameter, as_array(tensors[name]))
             for name, parameter in self._by_torch_name.items()
@@ -131,8 +135,8 @@ class Workload(WorkloadInterface):
     ) -> tuple[Tensor, None]:
         """Logits and None (batch statistics live in the module).
 
-        In training a batch norm uses the batch's statistics, whether or not `update_batch_norm` lets the running ones move.
-        `dropout_rate` is the workload's own unless given.
+        In training a batch norm uses the batch's statistics, whether or not `update_batch_norm`
+        lets the running ones move. `dropout_rate` is the workload's own unless given.
         """
         train = mode == ForwardPassMode.TRAIN
         how = Pass(
@@ -182,11 +186,15 @@ class Workload(WorkloadInterface):
             self._eval_step(params, model_state, placement.place_batch(batch), rng)
             for batch in batches
         ]
-        return spec_metrics.from_batches(self.message.metrics, sums)
+        return spec_metrics.from_batches(
+            self.message.metrics, [{k: v.item() for k, v in batch.items()} for batch in sums]
+        )
 
 
 def shared_keep_mask(words: np.ndarray, site: str, shape: tuple[int, ...], rate: float) -> Tensor:
-    """A dropout mask from the specification's generator: the same in every backend for the same key."""
+    """A dropout mask from the specification's generator: the same in every backend for the same
+    key.
+    """
     mask = spec_rng.keep_mask(spec_rng.dropout_key(words, site), shape, rate)
     return torch.from_numpy(mask).to(placement.device())
 
@@ -196,6 +204,6 @@ def as_tensor(array: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(array))
 
 
-def as_array(tensor: Tensor) -> np.ndarray:
+def as_array(tensor: Any) -> np.ndarray:
     """A copy of the tensor on the host."""
     return tensor.detach().cpu().numpy().copy()

@@ -3,8 +3,8 @@
 m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,
 u = (b1 m + (1 - b1) g) / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps),  p <- p - lr_t (u + wd p).
 
-optax.nadamw divides the momentum by 1 - b1^(t+1) instead, as Dozat does, which moves 23 % further in the first step; so the
-scaling is written out and the rest composed from optax.
+optax.nadamw divides the momentum by 1 - b1^(t+1) instead, as Dozat does, which moves 23 % further
+in the first step; so the scaling is written out and the rest composed from optax.
 """
 
 import functools
@@ -52,7 +52,9 @@ def scale_by_nadam(b1: float, b2: float, epsilon: float) -> optax.GradientTransf
 
 
 def learning_rates(peak: float, warmup_factor: float, num_steps: int) -> optax.Schedule:
-    """Linear from 0 to `peak` over the warm-up, then half a cosine to 0 at `num_steps`, and 0 from there on."""
+    """Linear from 0 to `peak` over the warm-up, then half a cosine to 0 at `num_steps`, and 0 from
+    there on.
+    """
     warmup_steps = int(warmup_factor * num_steps)
     warmup = optax.linear_schedule(0.0, peak, warmup_steps)
     decay = optax.cosine_decay_schedule(peak, max(num_steps - warmup_steps, 1))
@@ -122,7 +124,10 @@ def update_params(
         point.dropout_rate,
         point.label_smoothing,
     )
-    if workload.metrics_logger is not None and global_step % max(1, workload.step_hint // 1000) == 0:
+    if (
+        workload.metrics_logger is not None
+        and global_step % max(1, workload.step_hint // 1000) == 0
+    ):
         workload.metrics_logger.append_scalar_metrics(
             {"loss": loss, "grad_norm": grad_norm}, global_step
         )

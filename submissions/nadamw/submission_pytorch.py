@@ -3,8 +3,8 @@
 m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,
 u = (b1 m + (1 - b1) g) / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps),  p <- p - lr_t (u + wd p).
 
-torch.optim.NAdam follows Dozat's momentum schedule, which gives the gradient about half the weight; so the update is written
-out, with PyTorch's fused operations over lists of tensors.
+torch.optim.NAdam follows Dozat's momentum schedule, which gives the gradient about half the weight;
+so the update is written out, with PyTorch's fused operations over lists of tensors.
 """
 
 import math
@@ -58,7 +58,9 @@ class NadamW(torch.optim.Optimizer):
 
 
 def learning_rate(count: int, peak: float, warmup_factor: float, num_steps: int) -> float:
-    """Linear from 0 to `peak` over the warm-up, then half a cosine to 0 at `num_steps`, and 0 from there on."""
+    """Linear from 0 to `peak` over the warm-up, then half a cosine to 0 at `num_steps`, and 0 from
+    there on.
+    """
     warmup_steps = int(warmup_factor * num_steps)
     if count < warmup_steps:
         return peak * count / warmup_steps
@@ -115,8 +117,13 @@ def update_params(
     )
     optimizer.step()
     optimizer_state["count"] += 1
-    if workload.metrics_logger is not None and global_step % max(1, workload.step_hint // 1000) == 0:
-        grad_norm = torch.nn.utils.get_total_norm(p.grad for p in current_param_container.parameters())
+    if (
+        workload.metrics_logger is not None
+        and global_step % max(1, workload.step_hint // 1000) == 0
+    ):
+        grad_norm = torch.nn.utils.get_total_norm(
+            p.grad for p in current_param_container.parameters()
+        )
         workload.metrics_logger.append_scalar_metrics(
             {"loss": mean_loss.detach(), "grad_norm": grad_norm}, global_step
         )

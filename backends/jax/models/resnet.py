@@ -1,7 +1,9 @@
-"""Residual networks (He et al. 2015, arXiv 1512.03385), "v1.5": the stride sits on the 3x3 convolution.
+"""Residual networks (He et al. 2015, arXiv 1512.03385), "v1.5": the stride sits on the 3x3
+convolution.
 
-What is unusual: padding of the 3x3 convolutions is a choice (SAME pads stride 2 on even sizes by (0, 1)); the scale of each
-block's last batch norm starts at a given value, 0 for an identity block; no convolution has a bias.
+What is unusual: padding of the 3x3 convolutions is a choice (SAME pads stride 2 on even sizes by
+(0, 1)); the scale of each block's last batch norm starts at a given value, 0 for an identity block;
+no convolution has a bias.
 
 Dimensions: B batch, H height, W width, C channels.
 """
@@ -10,8 +12,9 @@ from flax import nnx
 from jax import numpy as jnp
 
 from backends.jax.layers import ACTIVATIONS, Array, BatchNorm, Conv, Dense, Padding, Pass, max_pool
-from spec.initialization import constant, normal
+from spec.initialization import ONES, constant, normal
 from spec.models_pb2 import ResNet
+from spec.parameter_pb2 import Initializer
 
 PADDINGS: dict[int, Padding] = {ResNet.SAME: "SAME", ResNet.SYMMETRIC: ((1, 1), (1, 1))}
 
@@ -89,7 +92,7 @@ class Model(nnx.Module):
             self.stem_conv = Conv(config.num_channels, config.width, (3, 3))
         self.stem_batchnorm = _norm(config, config.width)
         self.activation = ACTIVATIONS[config.activation]
-        self.blocks = nnx.List()
+        self.blocks: nnx.List[nnx.Module] = nnx.List()
         inputs = config.width
         for stage, num_blocks in enumerate(config.blocks_per_stage):
             width = config.width * 2**stage
@@ -108,5 +111,7 @@ class Model(nnx.Module):
         return self.head(jnp.mean(x, (1, 2)))
 
 
-def _norm(config: ResNet, width: int, **options) -> BatchNorm:
-    return BatchNorm(width, decay=config.norm_decay, epsilon=config.norm_epsilon, **options)
+def _norm(config: ResNet, width: int, scale_init: Initializer = ONES) -> BatchNorm:
+    return BatchNorm(
+        width, decay=config.norm_decay, epsilon=config.norm_epsilon, scale_init=scale_init
+    )

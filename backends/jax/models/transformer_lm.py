@@ -1,15 +1,19 @@
 """Decoder-only language model.
 
-What is unusual: queries and keys are rotated, then divided by their length, and the queries multiplied by one learned number
-per layer; the MLP is gated by a sigmoid; the embedding is the output layer too; there is no bias and no dropout. Layers that
-write to the residual stream start smaller by sqrt(2 depth).
+What is unusual: queries and keys are rotated, then divided by their length, and the queries
+multiplied by one learned number per layer; the MLP is gated by a sigmoid; the embedding is the
+output layer too; there is no bias and no dropout. Layers that write to the residual stream start
+smaller by sqrt(2 depth).
 
-Dimensions: B batch, T tokens, D model width, N heads, K head width, F width of the MLP, V vocabulary.
+Dimensions: B batch, T tokens, D model width, N heads, K head width, F width of the MLP, V
+vocabulary.
 """
 
+import functools
 import math
 
 import jax
+import numpy as np
 from flax import nnx
 from jax import numpy as jnp
 
@@ -35,21 +39,17 @@ class CausalAttention(nnx.Module):
 
     def __init__(self, config: TransformerLM):
         heads = (config.num_heads, config.width // config.num_heads)
-        init = {"kernel_init": normal(STDDEV), "bias_init": None}
+        dense = functools.partial(Dense, kernel_init=normal(STDDEV), bias_init=None)
         length = config.sequence_length
         scale = Parameter(
             shape=[], type=WEIGHT, initializer=constant(math.log2(length**2 - length))
         )
         declare(self, {"query_scale": scale})
-        self.query = Dense(config.width, heads, kernel_type=ATTENTION_Q, **init)
-        self.key = Dense(config.width, heads, kernel_type=ATTENTION_K, **init)
-        self.value = Dense(config.width, heads, kernel_type=ATTENTION_V, **init)
-        self.out = Dense(
-            heads,
-            config.width,
-            kernel_type=ATTENTION_OUT,
-            kernel_init=_residual_init(config),
-            bias_init=None,
+        self.query = dense(config.width, heads, kernel_type=ATTENTION_Q)
+        self.key = dense(config.width, heads, kernel_type=ATTENTION_K)
+        self.value = dense(config.width, heads, kernel_type=ATTENTION_V)
+        self.out = dense(
+            heads, config.width, kernel_type=ATTENTION_OUT, kernel_init=_residual_init(config)
         )
         self.epsilon = config.norm_epsilon
         self.theta = config.rope_theta
@@ -109,7 +109,7 @@ class Model(nnx.Module):
         return self.embedding.attend(self.rmsnorm(x))
 
 
-def rotated(x_BTNK: Array, cosines: Array, sines: Array) -> Array:
+def rotated(x_BTNK: Array, cosines: np.ndarray, sines: np.ndarray) -> Array:
     """Rotary positions: each pair (x[2i], x[2i+1]) turned by its angle; cosines and sines [T, K/2]."""
     cosines, sines = cosines[:, None, :], sines[:, None, :]
     even, odd = x_BTNK[..., 0::2], x_BTNK[..., 1::2]

@@ -1,17 +1,21 @@
-"""Residual networks (He et al. 2015, arXiv 1512.03385), "v1.5": the stride sits on the 3x3 convolution.
+"""Residual networks (He et al. 2015, arXiv 1512.03385), "v1.5": the stride sits on the 3x3
+convolution.
 
-What is unusual: padding of the 3x3 convolutions is a choice (SAME pads stride 2 on even sizes by (0, 1)); the scale of each
-block's last batch norm starts at a given value, 0 for an identity block; no convolution has a bias.
+What is unusual: padding of the 3x3 convolutions is a choice (SAME pads stride 2 on even sizes by
+(0, 1)); the scale of each block's last batch norm starts at a given value, 0 for an identity block;
+no convolution has a bias.
 
-Dimensions: B batch, H height, W width, C channels. Images come channels last and are viewed channels first.
+Dimensions: B batch, H height, W width, C channels. Images come channels last and are viewed
+channels first.
 """
 
 import torch
 from torch import Tensor, nn
 
 from backends.pytorch.layers import ACTIVATIONS, BatchNorm, Conv, Dense, Padding, Pass, max_pool
-from spec.initialization import constant, normal
+from spec.initialization import ONES, constant, normal
 from spec.models_pb2 import ResNet
+from spec.parameter_pb2 import Initializer
 
 PADDINGS: dict[int, Padding] = {ResNet.SAME: "SAME", ResNet.SYMMETRIC: ((1, 1), (1, 1))}
 
@@ -113,5 +117,7 @@ class Model(nn.Module):
         return self.head(torch.mean(x, (2, 3)))
 
 
-def _norm(config: ResNet, width: int, **options) -> BatchNorm:
-    return BatchNorm(width, decay=config.norm_decay, epsilon=config.norm_epsilon, **options)
+def _norm(config: ResNet, width: int, scale_init: Initializer = ONES) -> BatchNorm:
+    return BatchNorm(
+        width, decay=config.norm_decay, epsilon=config.norm_epsilon, scale_init=scale_init
+    )

@@ -1,12 +1,15 @@
 """Decoder-only language model.
 
-What is unusual: queries and keys are rotated, then divided by their length, and the queries multiplied by one learned number
-per layer; the MLP is gated by a sigmoid; the embedding is the output layer too; there is no bias and no dropout. Layers that
-write to the residual stream start smaller by sqrt(2 depth).
+What is unusual: queries and keys are rotated, then divided by their length, and the queries
+multiplied by one learned number per layer; the MLP is gated by a sigmoid; the embedding is the
+output layer too; there is no bias and no dropout. Layers that write to the residual stream start
+smaller by sqrt(2 depth).
 
-Dimensions: B batch, T tokens, D model width, N heads, K head width, F width of the MLP, V vocabulary.
+Dimensions: B batch, T tokens, D model width, N heads, K head width, F width of the MLP, V
+vocabulary.
 """
 
+import functools
 import math
 
 import torch
@@ -43,22 +46,18 @@ class CausalAttention(nn.Module):
     def __init__(self, config: TransformerLM):
         super().__init__()
         heads = (config.num_heads, config.width // config.num_heads)
-        init = {"kernel_init": normal(STDDEV), "bias_init": None}
+        dense = functools.partial(Dense, kernel_init=normal(STDDEV), bias_init=None)
         length = config.sequence_length
         scale = Parameter(
             shape=[], type=WEIGHT, initializer=constant(math.log2(length**2 - length))
         )
         declare(self, {"query_scale": scale})
         self.query_scale = nn.Parameter(torch.empty(()))
-        self.query = Dense(config.width, heads, kernel_type=ATTENTION_Q, **init)
-        self.key = Dense(config.width, heads, kernel_type=ATTENTION_K, **init)
-        self.value = Dense(config.width, heads, kernel_type=ATTENTION_V, **init)
-        self.out = Dense(
-            heads,
-            config.width,
-            kernel_type=ATTENTION_OUT,
-            kernel_init=_residual_init(config),
-            bias_init=None,
+        self.query = dense(config.width, heads, kernel_type=ATTENTION_Q)
+        self.key = dense(config.width, heads, kernel_type=ATTENTION_K)
+        self.value = dense(config.width, heads, kernel_type=ATTENTION_V)
+        self.out = dense(
+            heads, config.width, kernel_type=ATTENTION_OUT, kernel_init=_residual_init(config)
         )
         self.epsilon = config.norm_epsilon
         cosines_TK, sines_TK = rotary(length, heads[1], config.rope_theta)
@@ -67,7 +66,9 @@ class CausalAttention(nn.Module):
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         q_BTNK, k_BTNK, v_BTNK = self.query(x_BTD), self.key(x_BTD), self.value(x_BTD)
-        cosines_TK, sines_TK = (table[: x_BTD.shape[1]] for table in (self.cosines_TK, self.sines_TK))
+        cosines_TK, sines_TK = (
+            table[: x_BTD.shape[1]] for table in (self.cosines_TK, self.sines_TK)
+        )
         q_BTNK = unit(rotated(q_BTNK, cosines_TK, sines_TK), self.epsilon) * self.query_scale
         k_BTNK = unit(rotated(k_BTNK, cosines_TK, sines_TK), self.epsilon)
         return self.out(attention(q_BTNK, k_BTNK, v_BTNK, scale=1.0, causal=True))

@@ -1,10 +1,13 @@
 """Vision Transformer (Dosovitskiy et al. 2020, arXiv 2010.11929).
 
-What is unusual: fixed 2-d sin-cos positions, no class token, mean pooling (or attention pooling), a tanh layer before the head;
-the MLP may be gated by its own activated hidden layer; norms may come after the residual sum.
+What is unusual: fixed 2-d sin-cos positions, no class token, mean pooling (or attention pooling), a
+tanh layer before the head; the MLP may be gated by its own activated hidden layer; norms may come
+after the residual sum.
 
 Dimensions: B batch, H height, W width, C channels, T tokens, D model width.
 """
+
+import functools
 
 import torch
 from torch import Tensor, nn
@@ -31,13 +34,13 @@ class Mlp(nn.Module):
 
     def __init__(self, config: ViT, *, gated: bool):
         super().__init__()
-        init = {"kernel_init": GLOROT_UNIFORM, "bias_init": normal(1e-6)}
-        self.dense1 = Dense(config.width, config.mlp_width, **init)
+        dense = functools.partial(Dense, kernel_init=GLOROT_UNIFORM, bias_init=normal(1e-6))
+        self.dense1 = dense(config.width, config.mlp_width)
         self.gated = gated
         if gated:
-            self.gate = Dense(config.mlp_width, config.mlp_width, **init)
+            self.gate = dense(config.mlp_width, config.mlp_width)
         self.dropout = Dropout()
-        self.dense2 = Dense(config.mlp_width, config.width, **init)
+        self.dense2 = dense(config.mlp_width, config.width)
 
     def forward(self, x_BTD: Tensor, how: Pass) -> Tensor:
         h = ACTIVATIONS[GELU_TANH](self.dense1(x_BTD))
@@ -47,7 +50,9 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and MLP, each in a residual branch with its norm before the branch or after the sum."""
+    """Attention and MLP, each in a residual branch with its norm before the branch or after the
+    sum.
+    """
 
     def __init__(self, config: ViT):
         super().__init__()
@@ -71,7 +76,9 @@ class Block(nn.Module):
 
 
 class AttentionPool(nn.Module):
-    """tokens [B, T, D] -> [B, D]: one learned query attends to all tokens, then a residual MLP without dropout or gate."""
+    """tokens [B, T, D] -> [B, D]: one learned query attends to all tokens, then a residual MLP
+    without dropout or gate.
+    """
 
     def __init__(self, config: ViT):
         super().__init__()

@@ -1,0 +1,58 @@
+"""Runs one trial on JAX: `bazel run //backends/jax:run -- --help`."""
+
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from backends.jax import placement
+from backends.jax.workload import Workload
+from harness import command
+from harness.backend import Batch
+from spec import parameters
+from spec.workload_pb2 import Workload as Message
+
+
+class Backend:
+    """What the harness asks of a backend (harness/backend.py)."""
+
+    def __init__(self, message: Message, version: str):
+        self.workload = Workload(message, version)
+        self.num_devices = jax.device_count()
+
+    def rng(self, words: np.ndarray) -> Any:
+        return placement.rng(words)
+
+    def place(self, batch: Batch) -> Any:
+        return placement.place_batch(batch)
+
+    def synchronize(self, *results: Any) -> None:
+        placement.synchronize(*results)
+
+    def evaluate(
+        self, params: Any, model_state: Any, rng: Any, batches: Iterable[Batch]
+    ) -> Mapping[str, float]:
+        return self.workload.evaluate(params, model_state, rng, batches)
+
+    def parameter_shapes(self, params: Any) -> Mapping[str, tuple[int, ...]]:
+        return {name: array.shape for name, array in parameters.flatten(params).items()}
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        return placement.is_out_of_memory(error)
+
+    def number_of_parameters(self) -> int:
+        return sum(math.prod(p.shape) for p in self.workload.parameters)
+
+    def accelerators(self) -> list[str]:
+        return placement.accelerators()
+
+
+def main(argv: Sequence[str]) -> int:
+    return command.main(argv, "jax", Backend)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
