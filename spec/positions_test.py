@@ -1,0 +1,21 @@
+import math
+
+import numpy as np
+
+from spec import positions
+
+
+def test_sincos_2d_by_hand() -> None:
+    table = positions.sincos_2d(2, 3, 8)
+    assert table.shape == (6, 8) and table.dtype == np.float32
+    frequencies = [1.0, 1e-4]
+    y, x = 1, 2  # the last token: columns come first
+    expected = [math.sin(x * w) for w in frequencies] + [math.cos(x * w) for w in frequencies]
+    expected += [math.sin(y * w) for w in frequencies] + [math.cos(y * w) for w in frequencies]
+    np.testing.assert_allclose(table[-1], expected, rtol=1e-6)
+
+
+def test_rotary_by_hand() -> None:
+    cosines, sines = positions.rotary(3, 4, 100.0)
+    np.testing.assert_allclose(cosines[2], [math.cos(2), math.cos(0.2)], rtol=1e-6)
+    np.testing.assert_allclose(sines[2], [math.sin(2), math.sin(0.2)], rtol=1e-6)
