@@ -1,6 +1,7 @@
 """One trial, from set-up to its outcome. What is timed, when and why it ends is specified in spec/timing.proto."""
 
 import dataclasses
+import textwrap
 import traceback
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,8 +23,9 @@ from spec.loading import rules_of
 from spec.metrics import metric_name
 from spec.timing_pb2 import Outcome, Segment, TimingProtocol
 
+_MESSAGE_LENGTH = 500  # some frameworks explain at length; the traceback has it all
 # Prefix of metric names -> split.
-SPLITS = {"train": "eval_train", "validation": "validation", "test": "test"}
+_SPLITS = {"train": "eval_train", "validation": "validation", "test": "test"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,9 +73,8 @@ def run_trial(
         train(trial, experiment, standing, clock, log, scalars, interruption)
         clock.enter(Segment.RECORD)
         ended = _regular_end(trial, standing)
-    except (
-        BaseException
-    ) as error:  # whatever it is, it is recorded, and is the command's exit status
+    except BaseException as error:
+        # Whatever it is, it is recorded, and the outcome becomes the command's exit status.
         clock.abort()
         ended = _failure(error, experiment)
     if standing.time_to_target_sec is not None:
@@ -262,7 +263,7 @@ def _evaluate(
             yield batch
 
     metrics: dict[str, float] = {}
-    for prefix, split in SPLITS.items():
+    for prefix, split in _SPLITS.items():
         if not trial.workload.splits.HasField(split):
             continue
         batches = stoppable(experiment.eval_batches(split))
@@ -332,7 +333,7 @@ def _failure(error: BaseException, experiment: Experiment | None) -> TrialEnded:
         outcome, message = Outcome.HARNESS_ERROR, f"{type(error).__name__}: {error}"
     return TrialEnded(
         outcome=outcome,
-        message=" ".join(message.split()),
+        message=textwrap.shorten(message, _MESSAGE_LENGTH, placeholder=" ..."),
         traceback="".join(traceback.format_exception(error)),
     )
 
