@@ -3,7 +3,6 @@ import subprocess
 import sys
 import types
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -57,8 +56,7 @@ def test_looking_around_imports_no_framework() -> None:
         "main(['run', '--help']); "
         "sys.exit(', '.join({'jax', 'torch', 'flax', 'sklearn'} & set(sys.modules)) or None)"
     )
-    root = Path(__file__).resolve().parents[1]
-    environment = os.environ | {"PYTHONPATH": str(root)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     result = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True
     )

@@ -218,11 +218,10 @@ parts = trial.Experiment(fakes.FakeBackend(machine), Submission(fakes.functions(
                          fakes.train_batches(), fakes.eval_batches)
 trial.run_trial(started, lambda started: parts, clock, log, Interruption())
 """
-    root = Path(__file__).resolve().parents[1]
     process = subprocess.Popen(
         [sys.executable, "-c", program],
         stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(root)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert process.stdout is not None
     with process:

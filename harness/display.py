@@ -28,7 +28,7 @@ class Display:
         self._trial = trial
         self._clock = clock
         self._console = console or Console(highlight=False, markup=False, soft_wrap=True)
-        self._metric = f"validation/{metric_name(trial.workload.target_metric)}"
+        self._metric = metric_name(trial.workload.target_metric)
         self._target = rules_of(trial.workload, trial.ruleset.version).validation_target
         self._scalars: dict[str, float] = {}
         self._live = Live(
@@ -43,7 +43,7 @@ class Display:
         framework = Framework.Name(trial.framework).lower()
         self._console.print(
             f"{trial.workload.name} with {trial.submission.name} on {framework}, seed {trial.seed}, rules "
-            f"{trial.ruleset.version}: {self._metric} to {self._target:g} in {trial.budget_sec:g} timed seconds"
+            f"{trial.ruleset.version}: validation {self._metric} to {self._target:g} in {trial.budget_sec:g} timed seconds"
         )
         if self._console.is_terminal:
             self._live.start()
@@ -62,15 +62,13 @@ class Display:
             self._console.print(f"note: {event.remark.message}")
 
     def _evaluation_line(self, evaluation: Evaluation, timed_sec: float) -> str:
+        metrics = evaluation.metrics
         values = [
-            f"{self._metric} {evaluation.metrics[self._metric]:.4g} (target {self._target:g})"
+            f"{split} {metrics[name]:.4g}"
+            for split in ("train", "validation", "test")
+            if (name := f"{split}/{self._metric}") in metrics
         ]
-        values += [
-            f"{name} {value:.4g}"
-            for name, value in sorted(evaluation.metrics.items())
-            if name != self._metric and not name.endswith("/num_examples")
-        ]
-        return f"step {evaluation.global_step:>7,}  {timed_sec:8.1f} s  " + "  ".join(values)
+        return f"step {evaluation.global_step:>7,}  {timed_sec:7.1f} s  {self._metric}: {', '.join(values)}"
 
     def _moving_line(self) -> Text:
         now = self._clock.reading()

@@ -50,9 +50,9 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
         display.show(Event(remark=Remark(message="[b]look[/b]")))
         display.show(EVALUATION)
     assert file.getvalue().splitlines() == [
-        "fake with mine on jax, seed 0, rules v0.6: validation/loss to 0.5 in 100 timed seconds",
+        "fake with mine on jax, seed 0, rules v0.6: validation loss to 0.5 in 100 timed seconds",
         "note: [b]look[/b]",
-        "step   1,200      12.3 s  validation/loss 0.6123 (target 0.5)  train/loss nan",
+        "step   1,200     12.3 s  loss: train nan, validation 0.6123",
     ]
 
 

@@ -133,8 +133,7 @@ except OSError as error:
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     log.append(trial_ended=TrialEnded(outcome=Outcome.HARNESS_ERROR, message=str(error)))
 """
-    root = Path(__file__).resolve().parents[1]
-    environment = os.environ | {"PYTHONPATH": str(root)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
     log = read_log(path)
     assert len(path.read_bytes().split(b"\n")[1]) > 50  # the torn line is there
