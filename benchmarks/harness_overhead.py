@@ -1,4 +1,4 @@
-"""Prints what the harness itself costs per step: everything on the clock that is not the submission's own call.
+"""Prints the harness's own cost per step: what is on the clock and not the submission's call.
 
     python -m benchmarks.harness_overhead [--steps N]
 

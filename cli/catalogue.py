@@ -65,7 +65,7 @@ def describe(name: str) -> None:
 
 
 def parameter_rows(manifest: ParameterManifest) -> list[Row]:
-    """Rows of (kind, arrays, values), in the order of the enumeration, with a header and a total."""
+    """Rows of (kind, arrays, values), in the order of the enumeration, with header and total."""
     arrays: collections.Counter[int] = collections.Counter()
     values: collections.Counter[int] = collections.Counter()
     for parameter in manifest.parameters:
@@ -99,8 +99,9 @@ def _rules_rows(workload: Workload, version: str) -> list[Row]:
 
 
 def _ruleset_row(ruleset: Ruleset) -> Row:
-    plan = f"{ruleset.num_studies} studies of {ruleset.trials_per_study}, budgets times {ruleset.budget_factor:g}"
-    return f"{ruleset.version} {Ruleset.Tuning.Name(ruleset.tuning).lower()}", plan
+    trials = f"{ruleset.num_studies} studies of {ruleset.trials_per_study}"
+    name = f"{ruleset.version} {Ruleset.Tuning.Name(ruleset.tuning).lower()}"
+    return name, f"{trials}, budgets times {ruleset.budget_factor:g}"
 
 
 def _frameworks(manifest: SubmissionManifest) -> str:

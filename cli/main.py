@@ -1,4 +1,4 @@
-"""The `tandem` command: thin entries to the parts. A part is imported when its command is called, and not before."""
+"""The `tandem` command: thin entries to the parts, each imported when its command is called."""
 
 import importlib
 import sys

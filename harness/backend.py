@@ -15,8 +15,8 @@ class Backend(Protocol):
 
     Attributes:
       num_devices: devices that a global batch is split over.
-      workload: the official workload object (spec/interface.py), with `init_model_fn(rng)`, `model_params_types`,
-        `loss_type` and a `metrics_logger` that can be set.
+      workload: the official workload object (spec/interface.py), with `init_model_fn(rng)`,
+        `model_params_types`, `loss_type` and a `metrics_logger` that can be set.
     """
 
     num_devices: int
@@ -31,7 +31,7 @@ class Backend(Protocol):
         ...
 
     def synchronize(self, *results: Any) -> None:
-        """Returns when the devices have done all work enqueued so far, at least that for `results` (any trees)."""
+        """Returns when all work enqueued so far is done, at least that for `results`, any trees."""
         ...
 
     def evaluate(

@@ -1,8 +1,8 @@
 """The trial's clock, written from spec/timing.proto.
 
-Time is a sequence of segments without gaps: whatever passes between two readings belongs to exactly one segment.
-Sums are integers of nanoseconds, so that they are exact. Before a segment ends, every device has finished the work
-enqueued so far, so no segment pays for another's work.
+Time is a sequence of segments without gaps: whatever passes between two readings belongs to exactly
+one segment. Sums are integers of nanoseconds, so that they are exact. Before a segment ends, every
+device has finished the work enqueued so far, so no segment pays for another's work.
 """
 
 import time
@@ -27,7 +27,7 @@ class Clock:
     Attributes:
       step: steps taken.
       segment: the segment that is running.
-      synchronize: the device barrier; called with the results that the segment may still be computing.
+      synchronize: the device barrier, called with results that may still be computed.
     """
 
     def __init__(
@@ -37,8 +37,8 @@ class Clock:
         now: Callable[[], int] = time.perf_counter_ns,
         state: dict[str, int] | None = None,
     ):
-        """`timed` and the barrier are the protocol's; `now` is a monotonic clock in nanoseconds; `state` continues the
-        clock that gave it.
+        """`timed` and the barrier are the protocol's; `now` is a monotonic clock in nanoseconds;
+        `state` continues the clock that gave it.
 
         Raises:
           ValueError: a segment that is not the submission's would be timed.
@@ -64,7 +64,7 @@ class Clock:
         self.segment = segment
 
     def end_step(self, *results: Any) -> float:
-        """Ends a step, its device work included, and counts it; the next may begin. Returns the timed seconds."""
+        """Ends a step, its device work included, and counts it. Returns the timed seconds."""
         assert self.segment == Segment.STEP
         self.synchronize(*results)
         self._charge()
@@ -72,7 +72,7 @@ class Clock:
         return self.timed_sec
 
     def abort(self) -> None:
-        """Enters RECORD without waiting for the devices, which may not answer any more after a failure."""
+        """Enters RECORD without waiting for the devices: after a failure they may not answer."""
         self._charge()
         self.segment = Segment.RECORD
 
@@ -96,7 +96,7 @@ class Clock:
         return sum(self._spent) / 1e9
 
     def reading(self) -> ClockReading:
-        """All accounts at this instant. Changes nothing, so that a display may look from another thread."""
+        """All accounts at this instant. Changes nothing, so that another thread may look."""
         spent = list(self._spent)
         spent[self.segment] += self._now() - self._since
         return ClockReading(
@@ -109,5 +109,5 @@ class Clock:
         )
 
     def state(self) -> dict[str, int]:
-        """Steps and nanoseconds by segment at the last boundary. `Clock(state=...)` goes on from there."""
+        """Steps and nanoseconds by segment at the last boundary, for `Clock(state=...)`."""
         return {"step": self.step} | dict(zip(Segment.keys(), self._spent, strict=True))

@@ -79,7 +79,7 @@ ACTIONS = st.one_of(
 def test_every_second_is_charged_once_for_any_order_of_events(
     actions: list[tuple[str, Any]],
 ) -> None:
-    """Against a ledger: whose work each nanosecond was, and what a stopped run spent after its checkpoint."""
+    """Against a ledger of whose work each nanosecond was, also in runs that stopped."""
     machine = Machine()
     clock = clock_of(machine)
     segment = Segment.SET_UP

@@ -1,4 +1,4 @@
-"""The command that runs one trial on a backend. Its exit status says how the trial ended (EXIT_STATUS)."""
+"""The command that runs one trial on a backend. Its exit status says how the trial ended."""
 
 import argparse
 import datetime
@@ -36,8 +36,9 @@ EXIT_STATUS = {
     Outcome.INTERRUPTED: 130,
 }
 _EPILOG = """\
-Exit status: 0 the trial ended as the rules say, whether or not it met its target; 1 this program or the data failed;
-2 the command was wrong and nothing was run; 3 out of memory; 4 the submission failed; 130 stopped by a signal.
+Exit status: 0 the trial ended as the rules say, whether or not it met its target; 1 this program or
+the data failed; 2 the command was wrong and nothing was run; 3 out of memory; 4 the submission
+failed; 130 stopped by a signal.
 """
 
 
@@ -71,7 +72,7 @@ def parser(backend: str) -> OneLineParser:
     """The parser of the arguments of a run on `backend`."""
     parser = OneLineParser(
         prog=f"tandem run --backend {backend}",
-        description="Trains a workload with a submission until its targets are met or its budget is used up.",
+        description="Trains a workload until its targets are met or its budget is used up.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -87,7 +88,7 @@ def parser(backend: str) -> OneLineParser:
         "--submission",
         default="nadamw",
         metavar="S",
-        help="name of a folder in submissions/, or path of such a folder or of a Python file (default: nadamw)",
+        help="folder in submissions/, or path of such a folder or a Python file (default: nadamw)",
     )
     add(
         "--seed",
@@ -173,7 +174,7 @@ def _run(arguments: argparse.Namespace, framework: Framework, make_backend: Make
 
 
 def describe(arguments: argparse.Namespace, framework: Framework) -> tuple[TrialStarted, Source]:
-    """What the arguments ask for, as far as it is known before anything of a framework or a submission is run.
+    """What the arguments ask for, as far as it is known before a backend or submission is loaded.
 
     Raises:
       UsageError, SpecError: an unknown name, a malformed file, or things that do not go together.

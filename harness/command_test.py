@@ -22,8 +22,9 @@ def get_batch_size(workload_name):
 def init_optimizer_state(workload, model_params, model_state, hyperparameters, rng):
     return hyperparameters
 
-def update_params(workload, current_param_container, current_params_types, model_state, hyperparameters,
-                  batch, loss_type, optimizer_state, eval_results, global_step, rng):
+def update_params(workload, current_param_container, current_params_types, model_state,
+                  hyperparameters, batch, loss_type, optimizer_state, eval_results, global_step,
+                  rng):
     workload.machine.enqueue(10**9)
     workload.metrics_logger.append_scalar_metrics({"loss": 0.5}, global_step)
     BODY

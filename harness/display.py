@@ -1,7 +1,8 @@
 """Progress of a trial for the person who watches, and the summary at its end.
 
-Everything shown comes from the trial's events, which are written off the clock, and from looking at the clock from a
-thread of its own. Nothing here waits for a device or is called while the submission is timed.
+Everything shown comes from the trial's events, which are written off the clock, and from looking at
+the clock from a thread of its own. Nothing here waits for a device or is called while the
+submission is timed.
 """
 
 import math
@@ -22,7 +23,7 @@ _REFRESHES_PER_SECOND = 2
 
 
 class Display:
-    """A line for each evaluation and, on a terminal, a last line that moves with the clock. Use it as a context."""
+    """A context: a line for each evaluation and, on a terminal, one that moves with the clock."""
 
     def __init__(self, trial: TrialStarted, clock: Clock, console: Console | None = None):
         self._trial = trial
@@ -42,8 +43,9 @@ class Display:
         trial = self._trial
         framework = Framework.Name(trial.framework).lower()
         self._console.print(
-            f"{trial.workload.name} with {trial.submission.name} on {framework}, seed {trial.seed}, rules "
-            f"{trial.ruleset.version}: validation {self._metric} to {self._target:g} in {trial.budget_sec:g} timed seconds"
+            f"{trial.workload.name} with {trial.submission.name} on {framework}, "
+            f"seed {trial.seed}, rules {trial.ruleset.version}: "
+            f"validation {self._metric} to {self._target:g} in {trial.budget_sec:g} timed seconds"
         )
         if self._console.is_terminal:
             self._live.start()
@@ -68,7 +70,8 @@ class Display:
             for split in ("train", "validation", "test")
             if (name := f"{split}/{self._metric}") in metrics
         ]
-        return f"step {evaluation.global_step:>7,}  {timed_sec:7.1f} s  {self._metric}: {', '.join(values)}"
+        when = f"step {evaluation.global_step:>7,}  {timed_sec:7.1f} s"
+        return f"{when}  {self._metric}: {', '.join(values)}"
 
     def _moving_line(self) -> Text:
         now = self._clock.reading()
@@ -100,7 +103,7 @@ class Display:
 
 
 def most_seconds_left(trial: TrialStarted, step: int, timed_sec: float, loop_sec: float) -> float:
-    """Wall seconds until the budget or the step limit ends the trial at its present speed; infinite without either.
+    """Wall seconds until budget or step limit end the trial at its present speed; else infinity.
 
     Args:
       trial: states both.

@@ -2,7 +2,7 @@
 
 
 class UsageError(ValueError):
-    """The command cannot be carried out as given. One line for the person who typed it; nothing was run."""
+    """The command cannot be carried out as given. One line for its user; nothing was run."""
 
 
 class SubmissionError(Exception):
@@ -14,4 +14,4 @@ class DataError(Exception):
 
 
 class Interrupted(BaseException):
-    """Somebody asked the trial to stop. Not an `Exception`, so that a submission's handlers do not swallow it."""
+    """Somebody asked the trial to stop. No `Exception`, so that no handler swallows it."""

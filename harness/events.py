@@ -1,4 +1,4 @@
-"""The event log of a trial: `events.jsonl`, one event a line in protobuf's JSON form, only ever appended to."""
+"""The event log of a trial: `events.jsonl`, append-only, one event a line in proto-JSON."""
 
 import dataclasses
 import os
@@ -18,9 +18,10 @@ FILE = "events.jsonl"
 class EventLog:
     """Writes events, each with the clock's state, and hands them to those who watch.
 
-    Every line goes to the operating system in one unbuffered write, so that a process that is killed leaves whole lines
-    and at most one torn one, the last. A line that could not be written whole, on a full disk for instance, is ended
-    before the next; its number is used again, for it was never an event.
+    Every line goes to the operating system in one unbuffered write, so that a process that is
+    killed leaves whole lines and at most one torn one, the last. A line that could not be written
+    whole, on a full disk for instance, is ended before the next; its number is used again, for it
+    was never an event.
 
     Attributes:
       observers: functions that are called with each event after it is written.
@@ -37,7 +38,8 @@ class EventLog:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
     def append(self, **event: Any) -> None:
-        """Appends one event, given by its field in `Event`: `append(evaluation=Evaluation(...))`. Never while timed.
+        """Appends one event, given by its field in `Event`: `append(evaluation=Evaluation(...))`.
+        Never while timed.
 
         Raises:
           OSError: the line could not be written.

@@ -139,7 +139,7 @@ def eval_batches(split: str) -> Iterable[Batch]:
 
 
 def functions(machine: Machine, step_sec: float = 1.0) -> dict[str, Callable[..., Any]]:
-    """A submission that subtracts 1 from the weights in `step_sec` of device time; tests replace single functions."""
+    """A submission that subtracts 1 from the weights in `step_sec` seconds of device time."""
 
     def get_batch_size(workload_name: str) -> int:
         return 4

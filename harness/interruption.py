@@ -9,7 +9,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Takes note of SIGINT and SIGTERM, so that the trial ends at the next safe point: after a step or a batch.
+    """Takes note of SIGINT and SIGTERM, so that the trial ends at the next safe point: after a step
+    or a batch.
 
     Only the first signal is taken note of; the next one has its usual effect at once.
     """

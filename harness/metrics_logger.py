@@ -10,8 +10,9 @@ from spec.event_pb2 import Remark, ScalarMetrics
 class MetricsLogger:
     """`workload.metrics_logger` as submissions see it.
 
-    A logged value may be a device array that is still being computed. Only a reference is kept; it is converted and
-    written in the next segment that is not timed, so that logging never waits for a device on the clock.
+    A logged value may be a device array that is still being computed. Only a reference is kept; it
+    is converted and written in the next segment that is not timed, so that logging never waits for
+    a device on the clock.
     """
 
     def __init__(self) -> None:
@@ -22,7 +23,7 @@ class MetricsLogger:
         self._waiting.append((global_step, dict(metrics)))
 
     def write(self, log: EventLog) -> None:
-        """Writes what has been logged since the last call; values that are no numbers are left out, with a remark."""
+        """Writes what was logged since the last call. What is no number becomes a remark."""
         waiting, self._waiting = self._waiting, []
         for step, metrics in waiting:
             numbers = {}

@@ -1,4 +1,4 @@
-"""The decisions of the timing protocol, as pure functions of a ruleset's constants (spec/timing.proto)."""
+"""The decisions of the timing protocol (spec/timing.proto), as pure functions of its constants."""
 
 import dataclasses
 import math
@@ -16,7 +16,7 @@ def budget_sec(ruleset: Ruleset, rules: Rules) -> float:
 
 
 def step_limit(ruleset: Ruleset, rules: Rules, max_steps: int = 0) -> int:
-    """Steps after which a trial ends: the least of the ruleset's and the run's limits; 0 for none."""
+    """Steps after which a trial ends, the less of the ruleset's and the run's limit; 0 for none."""
     limits = [int(ruleset.step_limit_factor * rules.step_hint), max_steps]
     return min((limit for limit in limits if limit), default=0)
 
@@ -82,7 +82,7 @@ def judge(
 
 @dataclasses.dataclass
 class Standing:
-    """What is true of a trial so far, and stays true; the two targets may be met at different times."""
+    """What is true of a trial so far, and stays true: the targets may be met at different times."""
 
     validation_target_met: bool = False
     test_target_met: bool = False
@@ -109,7 +109,7 @@ class Standing:
 
 
 def outcome(protocol: TimingProtocol, standing: Standing) -> Outcome | None:
-    """How the trial ended; None while it goes on. Where several reasons hold, the first here is the outcome."""
+    """How the trial ended; None while it goes on. Of several reasons the first here holds."""
     if standing.has_diverged:
         return Outcome.DIVERGED
     test_target_met = standing.test_target_met or not protocol.wait_for_test_target

@@ -16,8 +16,9 @@ from spec.event_pb2 import Provenance
 
 # Variables that change arithmetic, threads or devices, by their beginning.
 _ENVIRONMENT = (
-    "CUBLAS_", "CUDA_", "CUDNN_", "GOTO_NUM_THREADS", "JAX_", "LD_PRELOAD", "MKL_", "NCCL_", "NVIDIA_TF32", "OMP_",
-    "OPENBLAS_", "PYTHONHASHSEED", "PYTORCH_", "TORCH_", "TORCHINDUCTOR_", "XLA_",
+    "CUBLAS_", "CUDA_", "CUDNN_", "GOTO_NUM_THREADS", "JAX_", "LD_PRELOAD", "MKL_", "NCCL_",
+    "NVIDIA_TF32", "OMP_", "OPENBLAS_", "PYTHONHASHSEED", "PYTORCH_", "TORCH_", "TORCHINDUCTOR_",
+    "XLA_",
 )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def collect(arguments: Sequence[str], environment: Mapping[str, str] = os.enviro
 
 
 def checkout(root: Path) -> tuple[str, bool]:
-    """The commit of the checkout at `root`, and whether files differ from it; ("", False) where it is none."""
+    """The commit at `root` and whether files differ from it; ("", False) where none is known."""
     if not (root / ".git").exists():
         return "", False
     try:

@@ -1,8 +1,8 @@
 """The folder that a trial leaves behind and that explains itself.
 
 events.jsonl      the event log; every published number can be recomputed from it
-trial.textproto   what the trial is (`TrialStarted`), for people: resolved workload, ruleset, seed, hyperparameters,
-                  hardware, package versions, commit
+trial.textproto   what the trial is (`TrialStarted`), for people: resolved workload, ruleset, seed,
+                  hyperparameters, hardware, package versions, commit
 submission/       the submission's files as they were
 """
 
@@ -26,7 +26,7 @@ SOURCES = "submission"
 
 
 def user_path(text: str) -> Path:
-    """A path as its user means it: relative to where they stand, also under `bazel run`, which moves elsewhere."""
+    """A path as its user means it: from where they stand, also under `bazel run`, which moves."""
     return Path(os.environ.get("BUILD_WORKING_DIRECTORY", "")) / Path(text).expanduser()
 
 
@@ -38,7 +38,7 @@ def default_folder(trial: TrialStarted, now: datetime.datetime) -> Path:
 
 
 def create(folder: Path, trial: TrialStarted, source: Source, clock: Clock) -> EventLog:
-    """Makes a run folder whose log begins with the trial. It appears at once: no reader sees half of it.
+    """Makes a run folder whose log begins with the trial. It appears at once, never in part.
 
     Raises:
       UsageError: something of that name exists, or it cannot be written.

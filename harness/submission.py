@@ -65,7 +65,7 @@ def names() -> list[str]:
 
 
 def find(name: str, path: Path, framework: Framework) -> Source:
-    """Finds a submission by its name in submissions/, or by the path of a folder like those or of a Python file.
+    """Finds a submission by its name in submissions/, or by the path of a folder or Python file.
 
     Raises:
       UsageError: there is none, its manifest is malformed, or it is not written for the framework.
@@ -77,8 +77,8 @@ def find(name: str, path: Path, framework: Framework) -> Source:
     if path.suffix == ".py" and path.is_file():
         return _file_source(path.resolve(), framework)
     raise UsageError(
-        f"unknown submission {name!r}. Valid: {', '.join(names())}, or the path of a folder with {MANIFEST}, "
-        "or of a Python file"
+        f"unknown submission {name!r}. Valid: {', '.join(names())}, or the path of a folder with "
+        f"{MANIFEST}, or of a Python file"
     )
 
 
@@ -90,7 +90,8 @@ def _folder_source(folder: Path, framework: Framework) -> Source:
         raise UsageError(str(error)) from error
     if manifest.name != folder.name:
         raise UsageError(
-            f"{folder / MANIFEST}: name is {manifest.name!r}, expected {folder.name!r}, as the folder"
+            f"{folder / MANIFEST}: name is {manifest.name!r}, expected {folder.name!r}, "
+            "as the folder is called"
         )
     if framework not in manifest.frameworks:
         known = ", ".join(Framework.Name(f).lower() for f in manifest.frameworks)
@@ -118,7 +119,9 @@ def _file_source(module: Path, framework: Framework) -> Source:
 
 
 class Submission:
-    """The five functions. What they raise becomes a SubmissionError, but for a TrainingCompleteError of update_params.
+    """The five functions. What they raise becomes a SubmissionError.
+
+    Only a TrainingCompleteError of update_params passes as it is.
 
     Attributes:
       prepare_for_eval: None where the submission has no such function.
@@ -146,7 +149,7 @@ class Submission:
         """The global batch size; a variant that the submission does not know gets that of its base.
 
         Raises:
-          SubmissionError: it knows neither, or the size is not a positive multiple of the number of devices.
+          SubmissionError: it knows neither, or the size is no multiple of the number of devices.
         """
         candidates = [workload.name, workload.base] if workload.base else [workload.name]
         for name in candidates:
@@ -156,8 +159,8 @@ class Submission:
                 continue
             if not isinstance(size, numbers.Integral) or size < 1 or int(size) % num_devices:
                 raise SubmissionError(
-                    f"get_batch_size({name!r}) is {size!r}, expected a positive multiple of {num_devices}, "
-                    "the number of devices"
+                    f"get_batch_size({name!r}) is {size!r}, expected a positive multiple of "
+                    f"{num_devices}, the number of devices"
                 )
             return int(size)
         raise SubmissionError(f"get_batch_size knows no workload {' or '.join(candidates)}")
@@ -167,7 +170,7 @@ def load(source: Source) -> Submission:
     """Imports a submission's module.
 
     Raises:
-      SubmissionError: the import fails, or functions are missing or cannot be called as agreed; the text lists all.
+      SubmissionError: the import fails, or functions are missing or cannot be called as agreed.
     """
     module = _import(source)
     wrong: list[str] = []
@@ -185,7 +188,7 @@ def load(source: Source) -> Submission:
 
 
 def _import(source: Source) -> types.ModuleType:
-    """Imports the file as a module of a package of its own, so that it may import its neighbours relatively."""
+    """Imports the file into a package of its own, so that it may import neighbours relatively."""
     package = types.ModuleType(f"tandem_submission_{source.sha256()[:16]}")
     package.__path__ = [str(source.folder)]
     sys.modules[package.__name__] = package
@@ -231,7 +234,7 @@ def _raised(what: str, error: BaseException) -> SubmissionError:
 def _guarded(
     name: str, function: Callable[..., Any], *passed: type[Exception]
 ) -> Callable[..., Any]:
-    """The function, with what it raises turned into a SubmissionError, `passed` and failing data excepted."""
+    """The function, with all it raises but `passed` and failing data made a SubmissionError."""
     passed_on: tuple[type[Exception], ...] = (DataError, *passed)
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -257,7 +260,8 @@ def _three(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             kind = type(result).__name__
             length = f" of {len(result)}" if isinstance(result, tuple) else ""
             raise SubmissionError(
-                f"{name} returned a {kind}{length}, expected a tuple (optimizer_state, params, model_state)"
+                f"{name} returned a {kind}{length}, "
+                "expected a tuple (optimizer_state, params, model_state)"
             )
         return result
 

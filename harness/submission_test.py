@@ -19,8 +19,9 @@ def get_batch_size(workload_name):
 def init_optimizer_state(workload, model_params, model_state, hyperparameters, rng):
     return 0
 
-def update_params(workload, current_param_container, current_params_types, model_state, hyperparameters,
-                  batch, loss_type, optimizer_state, eval_results, global_step, rng):
+def update_params(workload, current_param_container, current_params_types, model_state,
+                  hyperparameters, batch, loss_type, optimizer_state, eval_results, global_step,
+                  rng):
     return optimizer_state, current_param_container, model_state
 
 def data_selection(workload, input_queue, optimizer_state, current_param_container, model_state,
@@ -136,13 +137,13 @@ def test_an_unknown_name_lists_the_valid_ones(tmp_path: Path) -> None:
             "init_optimizer_state: too many positional",
         ),
         (
-            "eval_results, global_step, rng)",
-            "eval_results, step, rng)",
+            "eval_results, global_step,\n",
+            "eval_results, step,\n",
             "update_params: missing a required",
         ),
         (
-            "eval_results, global_step, rng)",
-            "eval_results, rng)",
+            "eval_results, global_step,\n",
+            "eval_results,\n",
             "unexpected keyword argument 'global_step'",
         ),
         (
@@ -201,7 +202,7 @@ def test_train_state_is_optional() -> None:
 
 
 def test_the_example_agrees_with_the_service(folder: Path) -> None:
-    """The order of arguments in the descriptor is the order in which official submissions declare them."""
+    """The descriptor's order of arguments is that in which official submissions declare them."""
     source = submission.find("x", folder, JAX)
     submission.load(source)
     module = next(

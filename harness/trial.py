@@ -1,4 +1,4 @@
-"""One trial, from set-up to its outcome. What is timed, when and why it ends is specified in spec/timing.proto."""
+"""One trial, from set-up to its outcome, as spec/timing.proto says."""
 
 import dataclasses
 import textwrap
@@ -216,14 +216,14 @@ def _prepare_for_eval(
 ) -> Callable[..., Any] | None:
     """The submission's function, unless the ruleset is of a version that did not call it."""
     if submission.prepare_for_eval and Segment.PREPARE_FOR_EVAL not in timing.timed:
-        ignored = "the submission's prepare_for_eval is not called: this version of the rules has no such function"
+        ignored = "prepare_for_eval is not called: this version of the rules has no such function"
         log.append(remark=Remark(message=ignored))
         return None
     return submission.prepare_for_eval
 
 
 def _placed(batches: Iterator[Batch], backend: Backend) -> Iterator[Any]:
-    """The input queue: batches on the devices. A failure is the data's, not that of the submission that asked."""
+    """The input queue: batches on the devices. Its failures are not those of who asks it."""
     try:
         for batch in batches:
             yield backend.place(batch)
@@ -237,7 +237,8 @@ def _check_shapes(backend: Backend, params: Any, expected: Mapping[str, tuple[in
         shapes = backend.parameter_shapes(params)
     except Exception as error:
         raise SubmissionError(
-            f"the parameters that were returned are a {type(params).__name__}, expected what init_model_fn gave"
+            f"the returned parameters are a {type(params).__name__}, "
+            "expected what init_model_fn gave"
         ) from error
     for name in [*expected, *shapes]:
         if shapes.get(name) != expected.get(name):

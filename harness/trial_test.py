@@ -421,7 +421,7 @@ def test_what_a_submission_is_given(tmp_path: Path) -> None:
     functions |= {"prepare_for_eval": prepare_for_eval}
     changes = {name: spied(name, function) for name, function in functions.items()}
     changes["update_params"] = spied("update_params", update_params)
-    changes["update_params"].__signature__ = inspect.signature(update_params)  # type: ignore[attr-defined]
+    setattr(changes["update_params"], "__signature__", inspect.signature(update_params))  # noqa: B010
     backend = FakeBackend(machine)
     Run(tmp_path, machine, backend, changes, max_steps=2)
 

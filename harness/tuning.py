@@ -1,11 +1,13 @@
 """Hyperparameter points: the official search-space format and its quasi-random construction.
 
-A search space is JSON: an object of `name: {"feasible_points": [...]}` or `name: {"min": a, "max": b, "scaling": s}`,
-with s "log" or "linear", from which points are drawn; or a list of objects, which are the points.
+A search space is JSON: an object of `name: {"feasible_points": [...]}` or
+`name: {"min": a, "max": b, "scaling": "log" or "linear"}`, from which points are drawn; or a list
+of objects, which are the points.
 
-Points come from a scrambled Halton sequence (Halton 1960; Bousquet et al. 2017, "Critical hyper-parameters: no random,
-no cry"), built exactly as the official one, so the set of points is the official set. There the order of the trials
-differs from process to process; here it follows from a seed.
+Points come from a scrambled Halton sequence (Halton 1960; Bousquet et al. 2017, "Critical
+hyper-parameters: no random, no cry"), built exactly as the official one, so the set of points is
+the official set. There the order of the trials differs from process to process; here it follows
+from a seed.
 """
 
 import collections
