@@ -23,6 +23,7 @@ from spec.ruleset_pb2 import Ruleset
 from spec.submission_pb2 import Framework
 from spec.timing_pb2 import Outcome
 
+_FRAMEWORKS = {"jax": Framework.JAX, "pytorch": Framework.PYTORCH}
 USAGE_ERROR = 2
 EXIT_STATUS = {
     Outcome.TARGET_REACHED: 0,
@@ -59,7 +60,7 @@ def main(argv: Sequence[str], framework: str, make_backend: MakeBackend) -> int:
     """
     try:
         arguments = parser(framework).parse_args(argv)
-        return _run(arguments, Framework.Value(framework.upper()), make_backend)
+        return _run(arguments, _FRAMEWORKS[framework], make_backend)
     except (UsageError, loading.SpecError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR

@@ -180,7 +180,7 @@ def load(source: Source) -> Submission:
         if function is not None:
             functions[method.name] = function
             wrong += _disagreements(function, method)
-        elif not method.GetOptions().Extensions[submission_pb2.optional_function]:
+        elif not _option(method, submission_pb2.optional_function):
             wrong.append(f"function {method.name} is missing")
     if wrong:
         raise SubmissionError(f"{source.module.name}: " + "; ".join(wrong))
@@ -212,7 +212,7 @@ def _disagreements(function: Any, method: MethodDescriptor) -> list[str]:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return [f"{method.name} is {function!r}, expected a function"]
-    if method.GetOptions().Extensions[submission_pb2.keyword_call]:
+    if _option(method, submission_pb2.keyword_call):
         if _TRAIN_STATE in expected and _TRAIN_STATE not in signature.parameters:
             expected.remove(_TRAIN_STATE)
         bind = functools.partial(signature.bind, **dict.fromkeys(expected))
@@ -225,6 +225,10 @@ def _disagreements(function: Any, method: MethodDescriptor) -> list[str]:
     except TypeError as error:
         return [f"{method.name}: {error}; expected the {how} ({', '.join(expected)})"]
     return []
+
+
+def _option(method: MethodDescriptor, option: Any) -> bool:
+    return method.GetOptions().Extensions[option]
 
 
 def _raised(what: str, error: BaseException) -> SubmissionError:
