@@ -35,11 +35,11 @@ def test_scores_json_and_tables(logs: Path, tmp_path: Path, capsys: pytest.Captu
     assert slow["workloads"]["criteo1tb"]["ratio"] == 2
     assert slow["score"] == pytest.approx((2 / 3 + 1) / 2)
     assert slow["interval"][0] <= slow["score"] <= slow["interval"][1]
-    scores = list(csv.DictReader((out / "scores.csv").open()))
+    scores = list(csv.DictReader((out / "scores.csv").read_text().splitlines()))
     assert [(row["rank"], row["submission"]) for row in scores] == [("1", "fast"), ("2", "slow")]
-    trials = list(csv.DictReader((out / "trials.csv").open()))
+    trials = list(csv.DictReader((out / "trials.csv").read_text().splitlines()))
     assert len(trials) == 8 and {row["outcome"] for row in trials} == {"target reached"}
-    assert len(list(csv.DictReader((out / "times.csv").open()))) == 4
+    assert len(list(csv.DictReader((out / "times.csv").read_text().splitlines()))) == 4
     printed = capsys.readouterr().out
     assert "no AlgoPerf score" in printed and "a crashed trial: miss" in printed
 
