@@ -168,5 +168,6 @@ def robustness(board: Board) -> Robustness:
     finite = np.isfinite(board.study_sec)
     slowest = np.where(finite, board.study_sec, -math.inf).max(-1, initial=-math.inf)
     fastest = np.where(finite, board.study_sec, math.inf).min(-1, initial=math.inf)
-    enough = finite.sum(-1) >= 2
-    return Robustness(reached, np.where(enough, slowest / fastest, math.nan))
+    spread = np.full(fastest.shape, math.nan)
+    np.divide(slowest, fastest, out=spread, where=finite.sum(-1) >= 2)
+    return Robustness(reached, spread)

@@ -33,11 +33,10 @@ def test_all_studies_give_the_score_and_fewer_give_a_spread() -> None:
     np.testing.assert_allclose(found.mean[-1], BOARD.score)
     np.testing.assert_array_equal(found.low[-1], found.high[-1])
     # One study: b is fastest on criteo1tb in study 2 alone and solves ogbg in study 1 alone.
-    one = [[1, 1], [(2 / 3) / 2, (2 / 3 + 2 / 3) / 2]]
-    third = [(2.5 / 3 + 1) / 2, 1 / 2]
-    np.testing.assert_allclose(
-        found.mean[0], np.mean([[one[0][0], one[1][0]], [one[0][1], one[1][1]], third], 0)
-    )
+    # Scores of studies 0, 1, 2 alone.
+    a, b = [1, 1, (2.5 / 3 + 1) / 2], [1 / 3, 2 / 3, 1 / 2]
+    np.testing.assert_allclose(found.mean[0], [sum(a) / 3, sum(b) / 3])
+    np.testing.assert_allclose(found.low[0], [min(a), min(b)])
 
 
 def test_subsets_are_drawn_where_there_are_too_many() -> None:
@@ -104,5 +103,5 @@ def test_the_parts_add_up_to_the_ratio_of_times() -> None:
 
 def test_robustness_counts_trials_and_compares_studies() -> None:
     found = analyses.robustness(BOARD)
-    np.testing.assert_allclose(found.reached, [[1, 1], [1, 1 / 3]])
-    np.testing.assert_allclose(found.spread, [[3, 1], [1, nan]])
+    np.testing.assert_allclose(found.reached, np.array([[1, 1], [1, 1 / 3]]))
+    np.testing.assert_allclose(found.spread, np.array([[3, 1], [1, nan]]))

@@ -64,7 +64,8 @@ class Board:
     def order(self) -> list[int]:
         """Submissions from the best score to the worst, equal ones by name."""
         names = self.submissions
-        return sorted(range(len(names)), key=lambda i: (-round(self.score[i], 12), names[i]))
+        score = self.score.round(12)
+        return sorted(range(len(names)), key=lambda i: (-score[i], names[i]))
 
     @property
     def budget_sec(self) -> Array:

@@ -5,6 +5,8 @@ import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from scoring.readers.official import EVALUATIONS
 from scoring.records import LOGGING_TIME, PREEMPTION, STEP, TIME, Trial
 from scoring.writing import write_text
@@ -53,7 +55,7 @@ def write_trial(trial: Trial, root: Path) -> Path:
 def evaluation_rows(trial: Trial) -> list[dict[str, float | None]]:
     """One row an evaluation with the official columns; None for a cell that stays empty."""
     columns = dict(trial.columns)
-    zeros = [0.0] * trial.num_evaluations
+    zeros = np.zeros(trial.num_evaluations)
     for name in (PREEMPTION, LOGGING_TIME):
         columns.setdefault(name, zeros)
     columns["score"] = columns.get(TIME, zeros)

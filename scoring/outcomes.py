@@ -71,8 +71,9 @@ def outcome(trial: Trial, rules: WorkloadRules | None, hit: Hit) -> Outcome:
         value = trial.columns[rules.metric][hit.row]
         evidence = f"{rules.metric} {value:.6g} at {hit.time_sec:.1f} s, target {rules.target:.6g}"
         return Outcome(Ending.TARGET_REACHED, evidence)
-    if trial.facts.ended in Ending.__members__ and trial.facts.ended != Ending.TARGET_REACHED.name:
-        return Outcome(Ending[trial.facts.ended], trial.facts.message, inferred=False)
+    recorded = Ending.__members__.get(trial.facts.ended or "")
+    if recorded not in (None, Ending.TARGET_REACHED):
+        return Outcome(recorded, trial.facts.message, inferred=False)
     if trial.facts.ended is None and trial.facts.message:  # a log of ours without an end
         return Outcome(Ending.INTERRUPTED, trial.facts.message, inferred=False)
     if not trial.num_evaluations:

@@ -6,13 +6,18 @@ python -m scoring.score LOGS... --rules v0.5 --ruleset external --out report
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
+import numpy as np
+
 from scoring import tables
-from scoring.board import CrashedTrials, assess
+from scoring.audit import Finding, findings
+from scoring.board import Board, CrashedTrials, assess
+from scoring.export import write_trials
 from scoring.readers.logs import read_logs
 from scoring.records import Ledger, Trial
+from scoring.report.page import page
 from scoring.rules import Rules, resolve
 from scoring.writing import write_text
 from spec import ruleset_pb2
@@ -20,7 +25,8 @@ from spec.loading import SpecError, load_ruleset
 
 # Trials that are listed one by one in the terminal.
 MAX_LISTED = 40
-MAX_PROBLEMS = 20
+MAX_ERRORS = 20
+MAX_NOTES = 5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,7 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: scored. 1: logs are malformed under --strict, or trials crashed under --on-crash refuse. 2:
     nothing to score.
     """
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.figures and not args.out:
+        parser.error("--figures needs --out")
     ledger = read_logs(args.logs)
     _print_problems(ledger)
     if args.strict and any(problem.is_error for problem in ledger.problems):
@@ -55,45 +64,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tandem score", description="Score logs of trials.")
     add = parser.add_argument
-    add(
-        "logs",
-        nargs="+",
-        type=Path,
-        metavar="LOGS",
-        help="run folders, official log folders, tidy csv files (.xz too) or tar archives of them",
-    )
-    add(
-        "--rules",
-        choices=["v0.5", "v0.6"],
-        help="version; default: what the logs record, else v0.6",
-    )
-    add(
-        "--ruleset",
-        choices=["external", "self"],
-        help="default: what the logs record, else external",
-    )
-    add(
-        "--method",
-        choices=["documented", "official"],
-        default="documented",
-        help="as the benchmark's documents say (default), or to the digit as its code computes",
-    )
-    add(
-        "--workloads",
-        metavar="present|A,B,...",
-        help="score these workloads instead of the ruleset's; the result is no AlgoPerf score",
-    )
-    add(
-        "--on-crash",
-        choices=["miss", "exclude", "refuse"],
-        default="miss",
-        help="what a crashed trial counts as (default: a miss)",
-    )
-    add("--out", type=Path, metavar="FOLDER", help="write scores.json, csv tables and report.html")
-    add("--seed", type=int, default=0, help="of the resampling")
-    add("--resamples", type=int, default=1000, help="for intervals")
+    # fmt: off
+    add("logs", nargs="+", type=Path, metavar="LOGS",
+        help="run folders, official log folders, tidy csv files (.xz too) or tar archives of them")
+    add("--rules", choices=["v0.5", "v0.6"], help="default: what the logs record, else v0.6")
+    add("--ruleset", choices=["external", "self"],
+        help="default: what the logs record, else external")
+    add("--method", choices=["documented", "official"], default="documented",
+        help="as the benchmark's documents say (default), or to the digit as its code computes")
+    add("--workloads", metavar="present|A,B,...",
+        help="score these workloads instead of the ruleset's; the result is no AlgoPerf score")
+    add("--on-crash", choices=["miss", "exclude", "refuse"], default="miss",
+        help="what a crashed trial counts as (default: a miss)")
+    add("--out", type=Path, metavar="FOLDER",
+        help="write scores.json, tables as csv and report.html")
+    add("--audit", action="store_true", help="check the logs; into the page and audit.csv too")
+    add("--figures", action="store_true", help="with --out: draw the analyses as svg")
+    add("--export", type=Path, metavar="FOLDER", help="write the trials in the official layout")
+    add("--seed", type=int, default=0, help="of the resampling for intervals (default: 0)")
+    add("--resamples", type=int, default=1000, help="for intervals (default: 1000)")
     add("--strict", action="store_true", help="malformed logs are an error")
-    return parser  # fmt: skip
+    # fmt: on
+    return parser
 
 
 def _rules(args: argparse.Namespace, trials: Sequence[Trial]) -> Rules:
@@ -115,32 +107,33 @@ def _ruleset(args: argparse.Namespace, trials: Sequence[Trial]) -> ruleset_pb2.R
     }
     version, tuning = next(iter(recorded)) if len(recorded) == 1 else ("v0.6", "external")
     if not recorded and not (args.rules and args.ruleset):
-        print(
-            f"note: the logs record no ruleset; without --rules and --ruleset: {version} {tuning}"
-        )
-    chosen = (args.rules or version, args.ruleset or tuning)
+        chosen = f"{args.rules or version} {args.ruleset or tuning}"
+        print(f"note: the logs record no ruleset; scored by {chosen}: see --rules and --ruleset")
+    key = (args.rules or version, args.ruleset or tuning)
     try:
-        return load_ruleset(*chosen)
+        return load_ruleset(*key)
     except SpecError:
-        if chosen in recorded:
-            return recorded[chosen]
+        if key in recorded:
+            return recorded[key]
         raise
 
 
 def _score(args: argparse.Namespace, rules: Rules, ledger: Ledger) -> int:
     board = assess(ledger.trials, rules, method=args.method, on_crash=args.on_crash)
-    for name in rules.unknown:
-        print(f"note: workload {name} has no rules under {rules.ruleset.version}: not scored")
+    if args.export:
+        print(f"{write_trials(ledger.trials, args.export)} trials written to {args.export}")
     if len(ledger.trials) <= MAX_LISTED:
         print(f"\n{tables.trials_text(board)}")
+    found = findings(board) if args.audit else None
+    if found is not None:
+        print(f"\n{len(found)} findings\n\n{tables.audit_text(found)}")
     present = {trial.workload for trial in ledger.trials}
-    missing = [name for name in rules.base if name not in present]
-    if len(missing) == len(rules.base):
-        print(f"\nNo score: none of the workloads of {rules.name} occurs in the logs."
-              "\nScore the workloads that do with: --workloads present")  # fmt: skip
+    if present.isdisjoint(rules.base):
+        print(f"\nNo score: none of the workloads of {rules.name} occurs in the logs.")
+        print("Score the workloads that do with: --workloads present")
         return 0
-    if missing:
-        print(f"\nnote: no logs at all for {', '.join(missing)}: counted as not reached")
+    for note in _incomplete(board, present):
+        print(f"note: {note}")
     result = tables.report(
         board,
         seed=args.seed,
@@ -150,33 +143,60 @@ def _score(args: argparse.Namespace, rules: Rules, ledger: Ledger) -> int:
     )
     print(f"\n{result.title}; a crashed trial: {args.on_crash}\n")
     print(tables.leaderboard_text(result))
-    print(
-        f"\nMedian seconds to target (- not reached, empty not run)\n\n{tables.times_text(board)}"
-    )
+    print("\nMedian seconds to target (- not reached, empty not run)\n")
+    print(tables.times_text(board))
     if args.out:
-        _write(args.out, result)
+        _write(args.out, result, found, with_figures=args.figures)
     return 0
 
 
-def _write(folder: Path, result: tables.Report) -> None:
+def _incomplete(board: Board, present: Set[str]) -> Iterator[str]:
+    """What is missing from the logs and may explain a score."""
+    rules = board.rules
+    for name in rules.unknown:
+        yield f"workload {name} has no rules under {rules.ruleset.version}: not scored"
+    if missing := [name for name in rules.base if name not in present]:
+        yield f"no logs at all for {', '.join(missing)}: counted as not reached"
+    for i, name in enumerate(board.submissions):
+        num = int((~np.isnan(board.arrays.time_sec[i])).any((0, 2)).sum())
+        if num < rules.ruleset.num_studies:
+            yield f"{name} has {num} of {rules.ruleset.num_studies} studies: scored over those"
+
+
+def _write(
+    folder: Path,
+    result: tables.Report,
+    found: Sequence[Finding] | None,
+    *,
+    with_figures: bool,
+) -> None:
     data = tables.as_json(result)
-    write_text(folder / "scores.json", json.dumps(data, indent=1, allow_nan=False) + "\n")
-    write_text(folder / "scores.csv", tables.scores_csv(data))
-    write_text(folder / "times.csv", tables.times_csv(data))
-    write_text(folder / "trials.csv", tables.trials_csv(result.board))
-    print(f"\nwritten to {folder}: scores.json, scores.csv, times.csv, trials.csv")
+    texts = {
+        "scores.json": json.dumps(data, indent=1, allow_nan=False) + "\n",
+        "scores.csv": tables.scores_csv(data),
+        "times.csv": tables.times_csv(data),
+        "trials.csv": tables.trials_csv(result.board),
+        "report.html": page(result, found),
+    }
+    if found is not None:
+        texts["audit.csv"] = tables.audit_csv(found)
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    print(f"\nwritten to {folder}: {', '.join(texts)}")
+    if with_figures:
+        from scoring.figures import write_figures  # loads matplotlib
+
+        print(f"{len(write_figures(result, folder / 'figures'))} figures in {folder / 'figures'}")
 
 
 def _print_problems(ledger: Ledger) -> None:
-    """Malformed files in full, oddities in number."""
-    errors = [problem for problem in ledger.problems if problem.is_error]
-    notes = [problem for problem in ledger.problems if not problem.is_error]
-    for kind, problems in (("error", errors), ("note", notes)):
-        for problem in problems[: MAX_PROBLEMS if kind == "error" else 5]:
+    """The first of each kind; the page lists more."""
+    for kind, is_error, most in (("error", True, MAX_ERRORS), ("note", False, MAX_NOTES)):
+        problems = [problem for problem in ledger.problems if problem.is_error == is_error]
+        for problem in problems[:most]:
             print(f"{kind}: {problem}", file=sys.stderr)
-        shown = MAX_PROBLEMS if kind == "error" else 5
-        if len(problems) > shown:
-            print(f"{kind}: {len(problems) - shown} more like these", file=sys.stderr)
+        if len(problems) > most:
+            print(f"{kind}: {len(problems) - most} more", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,10 @@ def logs(tmp_path: Path) -> Path:
     return tmp_path / "logs"
 
 
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
 def test_scores_json_and_tables(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     out = tmp_path / "report"
     assert main([str(logs), *V05, "--workloads", "criteo1tb,ogbg", "--out", str(out)]) == 0
@@ -35,11 +39,11 @@ def test_scores_json_and_tables(logs: Path, tmp_path: Path, capsys: pytest.Captu
     assert slow["workloads"]["criteo1tb"]["ratio"] == 2
     assert slow["score"] == pytest.approx((2 / 3 + 1) / 2)
     assert slow["interval"][0] <= slow["score"] <= slow["interval"][1]
-    scores = list(csv.DictReader((out / "scores.csv").read_text().splitlines()))
+    scores = rows_of(out / "scores.csv")
     assert [(row["rank"], row["submission"]) for row in scores] == [("1", "fast"), ("2", "slow")]
-    trials = list(csv.DictReader((out / "trials.csv").read_text().splitlines()))
+    trials = rows_of(out / "trials.csv")
     assert len(trials) == 8 and {row["outcome"] for row in trials} == {"target reached"}
-    assert len(list(csv.DictReader((out / "times.csv").read_text().splitlines()))) == 4
+    assert len(rows_of(out / "times.csv")) == 4
     printed = capsys.readouterr().out
     assert "no AlgoPerf score" in printed and "a crashed trial: miss" in printed
 
@@ -132,3 +136,24 @@ def test_the_workloads_present_can_be_scored(run_folder: Path, tmp_path: Path) -
     assert data["rules"]["base_workloads"] == ["mnist"] and "no AlgoPerf score" in data["title"]
     assert data["submissions"]["adamw"]["score"] == 1
     assert data["submissions"]["adamw"]["workloads"]["mnist"]["time_sec"] == 20
+
+
+def test_audit_figures_and_export(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out, exported = tmp_path / "out", tmp_path / "exported"
+    extra = ["--audit", "--figures", "--export", str(exported), "--out", str(out)]
+    assert main([str(logs), *V05, *extra]) == 0
+    assert {row["check"] for row in rows_of(out / "audit.csv")} >= {"number of studies"}
+    assert (out / "figures" / "performance_profiles.svg").is_file()
+    assert (out / "report.html").read_text().count("number of studies") >= 1
+    printed = capsys.readouterr().out
+    assert "8 trials written to" in printed and "fast has 2 of 5 studies" in printed
+    again = tmp_path / "again"
+    assert main([str(exported), *V05, "--out", str(again)]) == 0
+    assert (again / "times.csv").read_bytes() == (out / "times.csv").read_bytes()
+
+
+def test_figures_need_a_place(logs: Path) -> None:
+    with pytest.raises(SystemExit):
+        main([str(logs), *V05, "--figures"])

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from scoring import board as boards
 from scoring import speedups, uncertainty
+from scoring.audit import Finding
 from scoring.board import Board
 from scoring.outcomes import Ending
 from scoring.records import Array, Problem
@@ -252,6 +254,11 @@ def trials_csv(board: Board) -> str:
     return _csv(header, rows)
 
 
+def audit_csv(found: Sequence[Finding]) -> str:
+    """One line a finding."""
+    return _csv(["check", "where", "evidence"], [(f.check, f.where, f.evidence) for f in found])
+
+
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -309,6 +316,14 @@ def trials_text(board: Board) -> str:
         time = seconds(hit.time_sec)
         rows.append([*trial.key, ended.ending.value, time, step, ended.evidence[:70]])
     return text_table(header, rows)
+
+
+def audit_text(found: Sequence[Finding]) -> str:
+    """Findings by check, for a terminal."""
+    lines = []
+    for check, group in itertools.groupby(found, key=lambda finding: finding.check):
+        lines += [check, *(f"  {finding.where}: {finding.evidence}" for finding in group)]
+    return "\n".join(lines)
 
 
 def seconds(value: float) -> str:

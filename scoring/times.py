@@ -159,7 +159,7 @@ def _with_missed_studies(time_sec: Array) -> Array:
     """Puts a miss in studies that are absent for one workload and present for another."""
     if not time_sec.shape[-1]:
         return time_sec
-    here = ~np.isnan(time_sec).all(-1)
+    here = np.logical_not(np.isnan(time_sec).all(-1))
     of_submission = here.any(1, keepdims=True)
     of_workload = here.any(2, keepdims=True)
     result = time_sec.copy()

@@ -19,7 +19,7 @@ from scoring.records import (
     Ledger,
     Trial,
 )
-from spec import event_pb2, submission_pb2, timing_pb2
+from spec import event_pb2, ruleset_pb2, submission_pb2, timing_pb2
 
 FILE = "events.jsonl"
 
@@ -34,18 +34,25 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
             origin, "has no trial_started event; the trial cannot be told and does not count"
         )
         return
+    try:
+        ledger.trials.append(_trial(started, events, origin))
+    except ValueError as error:
+        ledger.error(origin, f"the trial does not count: {error}")
+
+
+def _trial(started: event_pb2.TrialStarted, events: list[event_pb2.Event], origin: str) -> Trial:
+    """The trial; ValueError where the log holds a number that names no framework or outcome."""
+    ruleset_pb2.Ruleset.Tuning.Name(started.ruleset.tuning)
     framework = submission_pb2.Framework.Name(started.framework).lower()
-    ledger.trials.append(
-        Trial(
-            submission=started.submission.name,
-            workload=started.workload.name,
-            study=f"study_{started.study}",
-            trial=f"trial_{started.trial}",
-            framework="" if started.framework == 0 else framework,
-            columns=_columns(events),
-            origin=origin,
-            facts=_facts(started, events),
-        )
+    return Trial(
+        submission=started.submission.name,
+        workload=started.workload.name,
+        study=f"study_{started.study}",
+        trial=f"trial_{started.trial}",
+        framework="" if started.framework == 0 else framework,
+        columns=_columns(events),
+        origin=origin,
+        facts=_facts(started, events),
     )
 
 

@@ -42,7 +42,7 @@ def _read_tables(tables: list[tuple[Folder, str]], ledger: Ledger) -> None:
     """Reads tidy tables. Decompression, most of the work, runs on all processors."""
     rows: list[tidy.Row] = []
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        contents = pool.map(lambda table: decompressed(*table, ledger), tables)
+        contents = pool.map(lambda table: decompressed(table[0], table[1], ledger), tables)
         for (folder, name), data in zip(tables, contents, strict=True):
             origin = f"{folder.origin}/{name}"
             kind = tidy.kind(data)

@@ -54,12 +54,12 @@ def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> Non
         texts=IDENTITY,
     )
     groups: dict[tuple[str, ...], list[int]] = {}
-    for index, key in enumerate(zip(*(texts[name] for name in IDENTITY), strict=True)):
-        groups.setdefault(key, []).append(index)
+    for row, key in enumerate(zip(*(texts[name] for name in IDENTITY), strict=True)):
+        groups.setdefault(key, []).append(row)
     for (workload, framework, study, trial), members in groups.items():
-        index = np.array(members)
+        rows = np.array(members)
         names = _official_names(workload).items()
-        columns = {official: numbers[name][index] for name, official in names if name in numbers}
+        columns = {official: numbers[name][rows] for name, official in names if name in numbers}
         identity = (submission, workload, f"study_{study}", f"trial_{trial}", framework)
         ledger.trials.append(Trial(*identity, columns=columns, origin=origin))
 
