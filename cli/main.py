@@ -15,6 +15,7 @@ usage: tandem COMMAND ...
   run --backend jax|pytorch ...   train a workload with a submission
   list                            workloads, submissions, rulesets and hardware
   describe WORKLOAD               model, parameters, data, targets and budgets of a workload
+  parameters WORKLOAD             list a model's parameters; write the list into the specification
   score LOGS...                   times and scores from run folders or official logs
   conform ...                     hold the two backends against the specification
 
@@ -77,6 +78,12 @@ def _describe(argv: Sequence[str]) -> None:
     catalogue.describe(parser.parse_args(argv).workload)
 
 
+def _parameters(argv: Sequence[str]) -> None:
+    from cli import parameters
+
+    parameters.main(argv)
+
+
 def _score(argv: Sequence[str]) -> int:
     return importlib.import_module("scoring.score").main(argv)
 
@@ -89,6 +96,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "run": _run,
     "list": _list,
     "describe": _describe,
+    "parameters": _parameters,
     "score": _score,
     "conform": _conform,
 }

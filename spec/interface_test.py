@@ -8,8 +8,8 @@ from spec.workload_pb2 import Workload
 
 def test_enumerations_have_the_official_numbers() -> None:
     assert list(ForwardPassMode) == [0, 1]
-    assert LossType.MEAN_ABSOLUTE_ERROR == 4
-    assert ParameterType.ATTENTION_BIAS == 14 and len(ParameterType) == 15
+    assert LossType["MEAN_ABSOLUTE_ERROR"] == 4
+    assert ParameterType["ATTENTION_BIAS"] == 14 and len(ParameterType) == 15
 
 
 def test_attributes_come_from_the_message() -> None:
@@ -22,7 +22,7 @@ def test_attributes_come_from_the_message() -> None:
     assert workload.test_target_value == rules.test_target
     assert workload.step_hint == rules.step_hint
     assert workload.max_allowed_runtime_sec == rules.max_runtime_sec
-    assert workload.loss_type is LossType.SOFTMAX_CROSS_ENTROPY
+    assert workload.loss_type is LossType["SOFTMAX_CROSS_ENTROPY"]
     assert workload.num_train_examples == message.splits.train
     assert workload.metrics_logger is None
 

@@ -25,8 +25,7 @@ def check_against_spec(workload: Workload, parameters: Sequence[Parameter]) -> N
 
     Raises:
       SpecError: the list differs from spec/parameters/<name>.textproto, or its digest from the
-      workload's; the message names
-        the first parameter and field that differ.
+        workload's; the message names the first parameter and field that differ.
     """
     manifest = loading.load_manifest(workload.name)
     if manifest is not None:

@@ -47,9 +47,13 @@ class Workload(WorkloadInterface):
                 part.site = name
         self._graph = nnx.graphdef(self._model)
 
+    def declared_parameters(self) -> list[Parameter]:
+        """The model's parameters in the order of its definition, as its modules declare them."""
+        return layers.parameters(self._model)
+
     @functools.cached_property
     def parameters(self) -> list[Parameter]:
-        found = layers.parameters(self._model)
+        found = self.declared_parameters()
         parameters.check_against_spec(self.message, found)
         return found
 

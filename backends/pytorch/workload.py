@@ -51,9 +51,13 @@ class Workload(WorkloadInterface):
                 part.site = name
         return model
 
+    def declared_parameters(self) -> list[Parameter]:
+        """The model's parameters in the order of its definition, as its modules declare them."""
+        return layers.parameters(self._abstract_model())
+
     @functools.cached_property
     def parameters(self) -> list[Parameter]:
-        found = layers.parameters(self._abstract_model())
+        found = self.declared_parameters()
         parameters.check_against_spec(self.message, found)
         return found
 
