@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from scoring.board import Board
-from scoring.records import EVAL_TIME, STEP, TIME, TOTAL, Trial, natural
+from scoring.records import EVAL_TIME, NO_ROWS, STEP, TIME, TOTAL, Trial, natural
 from scoring.rules import WorkloadRules
 
 # A trial is slower than its repetitions when its seconds a step exceed their median by this factor.
@@ -77,7 +77,8 @@ def _not_increasing(where: str, trials: Sequence[Trial]) -> Iterator[Finding]:
     for column in (STEP, TIME, TOTAL):
         bad = []
         for trial in trials:
-            rises = np.diff(trial.columns.get(column, np.empty(0))) > 0
+            values = trial.columns.get(column, NO_ROWS)
+            rises = values[1:] > values[:-1]
             if not rises.all():
                 bad.append((trial, int(rises.argmin()) + 2))
         if bad:
@@ -110,7 +111,8 @@ def _period(where: str, trials: Sequence[Trial], rules: WorkloadRules) -> Iterat
     for trial in trials:
         total, evaluating = trial.columns.get(TOTAL), trial.columns.get(EVAL_TIME)
         if total is not None and evaluating is not None and len(total) > 2:
-            gaps.append(float(np.median(np.diff(total) - np.diff(evaluating))))
+            untimed = total - evaluating
+            gaps.append(float(np.median(untimed[1:] - untimed[:-1])))
     if not gaps or not rules.eval_period_sec:
         return
     gap = float(np.median(gaps))

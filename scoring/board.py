@@ -18,7 +18,7 @@ from scoring.times import MISS, Hit, Method, TrialArrays
 OnCrash = Literal["miss", "exclude", "refuse"]
 
 
-class CrashedTrials(Exception):
+class CrashedTrialsError(Exception):
     """Raised where crashed trials are refused. The text lists them."""
 
 
@@ -91,7 +91,7 @@ def assess(
         as if it had not been started; or an error.
 
     Raises:
-      CrashedTrials: on_crash is `refuse` and a trial of a scored workload crashed.
+      CrashedTrialsError: on_crash is `refuse` and a trial of a scored workload crashed.
     """
     known = rules.workloads
     hits = [times.first_hit(t, known[t.workload]) if t.workload in known else MISS for t in trials]
@@ -138,7 +138,7 @@ def _refuse_crashes(trials: Sequence[Trial], outcomes: Sequence[Outcome], rules:
         if ended.crashed and trial.workload in scored
     ]
     if crashed:
-        raise CrashedTrials(f"{len(crashed)} trials crashed:\n" + "\n".join(crashed))
+        raise CrashedTrialsError(f"{len(crashed)} trials crashed:\n" + "\n".join(crashed))
 
 
 def ending_counts(board: Board) -> dict[str, collections.Counter[str]]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring import board as boards
-from scoring.board import CrashedTrials, assess
+from scoring.board import CrashedTrialsError, assess
 from scoring.outcomes import Ending
 from scoring.records import Facts
 from scoring.testing import hitting_trial, make_board, make_trial, make_trials, rules_v05
@@ -49,12 +49,11 @@ def test_the_held_out_rule_of_v05() -> None:
 
 def crashed_study() -> list:
     rules = rules_v05(TWO)
-    trials = [
+    return [
         hitting_trial(100, "criteo1tb", rules, study=0),
         make_trial([0.2], [20], study=1),
         make_trial([], study=2),
     ]
-    return trials
 
 
 @pytest.mark.parametrize(("on_crash", "time"), [("miss", inf), ("exclude", 100)])
@@ -67,7 +66,9 @@ def test_what_a_crash_counts_as(on_crash: str, time: float) -> None:
 
 
 def test_crashes_can_be_refused() -> None:
-    with pytest.raises(CrashedTrials, match=r"2 trials crashed(.|\n)*study_1.*first evaluation"):
+    with pytest.raises(
+        CrashedTrialsError, match=r"2 trials crashed(.|\n)*study_1.*first evaluation"
+    ):
         assess(crashed_study(), rules_v05(TWO), on_crash="refuse")
     assess(crashed_study()[:1], rules_v05(TWO), on_crash="refuse")
 

@@ -102,14 +102,13 @@ def times_to_target(result: Report) -> Figure:
     times = np.where(np.isfinite(board.time_sec), board.time_sec, math.nan)[rows][:, columns]
     best = np.where(np.isnan(times), math.inf, times).min(0)
     labels = [[seconds(value) for value in row] for row in board.time_sec[rows][:, columns]]
-    figure = _heat(
+    return _heat(
         "Median seconds to target",
         np.log2(times / best),
         labels,
         [board.submissions[i] for i in rows],
         names,
     )
-    return figure
 
 
 def _heat(

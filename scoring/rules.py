@@ -25,10 +25,6 @@ class WorkloadRules:
     step_hint: int  # 0 where none is stated
     base: str | None  # the workload this one is a variant of
 
-    @property
-    def test_metric(self) -> str:
-        return self.metric.replace("validation/", "test/")
-
 
 @dataclasses.dataclass(frozen=True)
 class Rules:

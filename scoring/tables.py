@@ -172,50 +172,39 @@ def _matrix(values: Array, rows: Sequence[str], columns: Sequence[str]) -> Mappi
 
 def scores_csv(data: Mapping[str, object]) -> str:
     """One line a submission, from `as_json`."""
-    header = [
-        "rank",
-        "submission",
-        "score",
-        "low",
-        "high",
-        "rank_low",
-        "rank_high",
-        "low_over_workloads",
-        "high_over_workloads",
-        "fixed_reference_score",
-        "trials",
-        "reached",
-        "crashed",
-    ]
     rows = []
     for name, entry in _entries(data):
         trials = entry["trials"]
-        over_workloads = entry["interval_over_workloads"]
-        rows.append(
-            [entry["rank"], name, entry["score"], *entry["interval"], *entry["rank_interval"]]
-            + [*over_workloads, entry["fixed_reference_score"]]
-            + [trials["total"], trials["reached"], trials["crashed"]]
-        )
-    return _csv(header, rows)
+        cells = {
+            "rank": entry["rank"],
+            "submission": name,
+            "score": entry["score"],
+            "low": entry["interval"][0],
+            "high": entry["interval"][1],
+            "rank_low": entry["rank_interval"][0],
+            "rank_high": entry["rank_interval"][1],
+            "low_over_workloads": entry["interval_over_workloads"][0],
+            "high_over_workloads": entry["interval_over_workloads"][1],
+            "fixed_reference_score": entry["fixed_reference_score"],
+            "trials": trials["total"],
+            "reached": trials["reached"],
+            "crashed": trials["crashed"],
+        }
+        rows.append(cells)
+    return _csv(rows)
 
 
 def times_csv(data: Mapping[str, object]) -> str:
     """One line a submission and workload, from `as_json`."""
-    names = [
-        "role",
-        "time_sec",
-        "ratio",
-        "credit",
-        "budget_fraction",
-        "earliest_sec",
-        "stable_time_sec",
-    ]
-    rows = [
-        [name, workload, *(values.get(key) for key in names)]
-        for name, entry in _entries(data)
-        for workload, values in entry["workloads"].items()
-    ]
-    return _csv(["submission", "workload", *names], rows)
+    keys = ("role", "time_sec", "ratio", "credit", "budget_fraction", "earliest_sec")
+    return _csv(
+        [
+            {"submission": name, "workload": workload}
+            | {key: values.get(key) for key in (*keys, "stable_time_sec")}
+            for name, entry in _entries(data)
+            for workload, values in entry["workloads"].items()
+        ]
+    )
 
 
 def _entries(data: Mapping[str, object]) -> Iterable[tuple[str, dict]]:
@@ -226,43 +215,39 @@ def _entries(data: Mapping[str, object]) -> Iterable[tuple[str, dict]]:
 
 def trials_csv(board: Board) -> str:
     """The ledger: one line a trial with how it ended and why that is said."""
-    header = [
-        "submission",
-        "workload",
-        "study",
-        "trial",
-        "framework",
-        "outcome",
-        "crashed",
-        "inferred",
-        "time_to_target_sec",
-        "step_at_target",
-        "evaluations",
-        "timed_sec",
-        "evidence",
-        "log",
-    ]
     rows = []
     for trial, hit, ended in zip(board.trials, board.hits, board.outcomes, strict=True):
-        used = trial.times_sec[-1] if trial.num_evaluations else math.nan
-        step = plain(hit.step)
-        rows.append(
-            [*trial.key, trial.framework, ended.ending.value, ended.crashed, ended.inferred]
-            + [plain(hit.time_sec), step, trial.num_evaluations, plain(used)]
-            + [ended.evidence, trial.origin]
-        )
-    return _csv(header, rows)
+        cells = {
+            "submission": trial.submission,
+            "workload": trial.workload,
+            "study": trial.study,
+            "trial": trial.trial,
+            "framework": trial.framework,
+            "outcome": ended.ending.value,
+            "crashed": ended.crashed,
+            "inferred": ended.inferred,
+            "time_to_target_sec": plain(hit.time_sec),
+            "step_at_target": plain(hit.step),
+            "evaluations": trial.num_evaluations,
+            "timed_sec": plain(trial.times_sec[-1]) if trial.num_evaluations else None,
+            "evidence": ended.evidence,
+            "log": trial.origin,
+        }
+        rows.append(cells)
+    return _csv(rows)
 
 
 def audit_csv(found: Sequence[Finding]) -> str:
     """One line a finding."""
-    return _csv(["check", "where", "evidence"], [(f.check, f.where, f.evidence) for f in found])
+    header = [field.name for field in dataclasses.fields(Finding)]
+    return _csv([dataclasses.asdict(finding) for finding in found], header)
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _csv(rows: Sequence[Mapping[str, object]], header: Sequence[str] | None = None) -> str:
+    """A csv; its header are the keys of the first row where none is given."""
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(header)
+    writer = csv.DictWriter(stream, header or list(rows[0]), lineterminator="\n")
+    writer.writeheader()
     writer.writerows(rows)
     return stream.getvalue()
 

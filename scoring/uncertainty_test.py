@@ -68,7 +68,7 @@ def test_missing_studies_are_never_drawn() -> None:
 
 def test_over_workloads_agrees_with_scipys_bootstrap() -> None:
     times = {"a": {"criteo1tb": [100], "ogbg": [150], "wmt": [200], "fastmri": [250]}}
-    times["b"] = dict.fromkeys(times["a"], [100])
+    times["b"] = {name: [100] for name in times["a"]}
     board = make_board(times, list(times["a"]))
     found = over_workloads(board, num_resamples=20000)
     expected = stats.bootstrap(

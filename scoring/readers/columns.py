@@ -1,6 +1,7 @@
 """Csv files with a header line and unquoted cells, as columns."""
 
 import math
+import operator
 from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
@@ -25,7 +26,7 @@ def read_columns(
     """
     header, rows = _split(data, origin, ledger)
     lines: Sequence[int] = range(2, len(rows) + 2)
-    if any(row.count(",") != len(header) - 1 for row in rows):
+    if set(map(operator.methodcaller("count", ","), rows)) - {len(header) - 1}:
         lines, rows = _fitting(rows, len(header), origin, ledger)
     cells = ",".join(rows).split(",") if rows else []
     columns = {name: cells[place :: len(header)] for place, name in enumerate(header)}

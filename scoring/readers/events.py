@@ -28,14 +28,15 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
     """Adds the trial that the folder's events.jsonl describes. Paths say nothing about it."""
     origin = f"{folder.origin}/{FILE}"
     events = list(_events(folder.files[FILE](), origin, ledger))
-    started = next((e.trial_started for e in events if e.HasField("trial_started")), None)
-    if started is None:
+    # The first says what was asked for, a second one also what came of it: number of parameters ...
+    started = [event.trial_started for event in events if event.HasField("trial_started")]
+    if not started:
         ledger.error(
             origin, "has no trial_started event; the trial cannot be told and does not count"
         )
         return
     try:
-        ledger.trials.append(_trial(started, events, origin))
+        ledger.trials.append(_trial(started[-1], events, origin))
     except ValueError as error:
         ledger.error(origin, f"the trial does not count: {error}")
 
@@ -45,7 +46,7 @@ def _trial(started: event_pb2.TrialStarted, events: list[event_pb2.Event], origi
     ruleset_pb2.Ruleset.Tuning.Name(started.ruleset.tuning)
     framework = submission_pb2.Framework.Name(started.framework).lower()
     return Trial(
-        submission=started.submission.name,
+        submission=started.submission.name or "unnamed",
         workload=started.workload.name,
         study=f"study_{started.study}",
         trial=f"trial_{started.trial}",
@@ -57,31 +58,29 @@ def _trial(started: event_pb2.TrialStarted, events: list[event_pb2.Event], origi
 
 
 def _events(data: bytes, origin: str, ledger: Ledger) -> Iterator[event_pb2.Event]:
-    """Events in order. A line that cannot be read is reported; only the last one may be torn."""
-    lines = data.split(b"\n")
-    torn = lines.pop()
-    expected = 0
-    for line, text in enumerate(lines, start=1):
+    """Events in order; what cannot be read is reported.
+
+    A process that is stopped while it writes leaves a torn line, and the run that goes on uses its
+    number again. A line that cannot be read and whose number is missing is a loss.
+    """
+    expected, torn = 0, []
+    for line, text in enumerate(data.split(b"\n"), start=1):
+        if not text.strip():
+            continue
         event = _event(text)
         if event is None:
-            ledger.error(origin, "line left out: it is no event", line)
+            torn.append(line)
             continue
         if event.sequence != expected:
-            ledger.error(
-                origin, f"event {event.sequence} follows where {expected} was expected", line
-            )
+            what = f"event {event.sequence} where {expected} was expected"
+            ledger.error(origin, what, line)
+            for place in torn:
+                ledger.error(origin, "line left out: it is no event", place)
+            torn.clear()
         expected = event.sequence + 1
         yield event
-    if torn.strip():
-        event = _event(torn)
-        if event is None:
-            ledger.note(
-                origin,
-                "the last line is torn and left out: the trial was stopped there",
-                len(lines) + 1,
-            )
-        else:
-            yield event
+    for place in torn:
+        ledger.note(origin, "line left out: it is torn, the writer was stopped there", place)
 
 
 def _event(text: bytes) -> event_pb2.Event | None:

@@ -270,6 +270,22 @@ def test_a_damaged_line_within_and_a_gap_are_errors(tmp_path: Path) -> None:
     assert all(problem.is_error for problem in ledger.problems)
 
 
+def test_a_run_that_goes_on_after_a_torn_line_loses_nothing(tmp_path: Path) -> None:
+    lines = events_text([0.2, 0.1]).splitlines(keepends=True)
+    write_events(tmp_path, lines[0] + lines[1] + lines[2][:30] + "\n" + lines[2])
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].times_sec.tolist() == [100, 200]
+    (problem,) = ledger.problems
+    assert "torn" in problem.text and problem.line == 3 and not problem.is_error
+
+
+def test_a_number_that_names_nothing_is_an_error(tmp_path: Path) -> None:
+    text = events_text([0.2]).replace('"framework": "JAX"', '"framework": 77')
+    write_events(tmp_path, text)
+    ledger = read_logs([tmp_path])
+    assert not ledger.trials and "the trial does not count" in errors(ledger)[0]
+
+
 def test_a_log_without_a_start_does_not_count(tmp_path: Path) -> None:
     write_events(tmp_path, "".join(events_text([0.2]).splitlines(keepends=True)[1:]))
     ledger = read_logs([tmp_path])

@@ -23,7 +23,7 @@ from spec.loading import SpecError, load_workload
 EVALS_NAME = re.compile(r"evals_[^_]+_(?:external|self)_(.+)")
 IDENTITY = ("workload", "framework", "study", "trial")
 NUMBERS = (STEP, TIME, EVAL_TIME, TOTAL)
-METRICS = ("val_metric", "test_metric", "val_loss")
+METRICS = ("val_metric", "val_loss")  # of what there is, what scores and checks need
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +77,6 @@ def _official_names(workload: str) -> dict[str, str]:
     return {name: name for name in NUMBERS} | {
         "val_loss": f"validation/{loss}",
         "val_metric": f"validation/{target}",
-        "test_metric": f"test/{target}",
     }
 
 
