@@ -24,7 +24,7 @@ from scoring.audit import findings
 from scoring.board import assess
 from scoring.export import write_trials
 from scoring.readers.logs import read_logs
-from scoring.records import EVAL_TIME, PREEMPTION, STEP, TIME, TOTAL, Facts, Ledger, Trial
+from scoring.records import EVAL_TIME, PREEMPTION, STEP, TIME, TOTAL, Array, Facts, Ledger, Trial
 from scoring.report.page import page
 from scoring.rules import Rules, resolve
 from scoring.tables import text_table
@@ -38,19 +38,24 @@ Row = tuple[str, ...]
 def made_up(num_submissions: int, rules: Rules, num_rows: int, *, seed: int = 0) -> list[Trial]:
     """Trials whose metric crosses the target at a random evaluation, or never."""
     rng = np.random.default_rng(seed)
-    steps = np.arange(num_rows) * 100.0 + 1
+    steps: Array = np.arange(num_rows) * 100.0 + 1
     zeros = np.zeros(num_rows)
     trials = []
     for s in range(num_submissions):
         for name in [*rules.base, *rules.held_out]:
             rule = rules.workloads[name]
-            grid = np.linspace(0.002, 1, num_rows) * rule.budget_sec
+            grid: Array = np.linspace(0.002, 1, num_rows, dtype=np.float64) * rule.budget_sec
             sign = 1 if rule.direction.value == "min" else -1
             for study in range(NUM_STUDIES):
                 for trial in range(1, NUM_TRIALS + 1):
                     crossing = rng.uniform(0.1, 1.6) * rule.budget_sec
                     values = rule.target + sign * 0.1 * (crossing - grid) / rule.budget_sec
-                    columns = {STEP: steps, TIME: grid, EVAL_TIME: grid / 3, TOTAL: grid * 1.4}
+                    columns: dict[str, Array] = {
+                        STEP: steps,
+                        TIME: grid,
+                        EVAL_TIME: grid / 3,
+                        TOTAL: grid * 1.4,
+                    }
                     columns |= {PREEMPTION: zeros, rule.metric: values}
                     facts = Facts(
                         loop_ended=True,

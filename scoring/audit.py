@@ -100,7 +100,7 @@ def _past_budget(where: str, trials: Sequence[Trial], rules: WorkloadRules) -> I
     what = "by more than 1 %" if longest > BUDGET_SLACK * rules.budget_sec else "slightly"
     evidence = (
         f"evaluated {what} past {rules.budget_sec:.0f} s, up to {longest:.0f} s ({excess:.2f} %): "
-        f"{_names(trial for trial, _ in past)}; such evaluations never count"
+        f"{_names(trial for trial, _ in past)}"
     )
     yield Finding("budget respected", where, evidence)
 

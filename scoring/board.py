@@ -94,9 +94,17 @@ def assess(
       CrashedTrialsError: on_crash is `refuse` and a trial of a scored workload crashed.
     """
     known = rules.workloads
-    hits = [times.first_hit(t, known[t.workload]) if t.workload in known else MISS for t in trials]
+    any_time = method == "official"
+    hits = [
+        times.first_hit(trial, known[trial.workload], any_time=any_time)
+        if trial.workload in known
+        else MISS
+        for trial in trials
+    ]
     stable = [
-        times.first_hit(trial, known[trial.workload], stable=True) if hit.reached else MISS
+        times.first_hit(trial, known[trial.workload], stable=True, any_time=any_time)
+        if hit.reached
+        else MISS
         for trial, hit in zip(trials, hits, strict=True)
     ]
     outcomes = [

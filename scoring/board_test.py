@@ -184,6 +184,12 @@ def test_a_study_of_misses_never_helps(ledger: dict, method: Method, name: str) 
     assert after.get(name, 0) <= before.get(name, 0)
 
 
+@pytest.mark.parametrize(("method", "time"), [("documented", inf), ("official", 9000)])
+def test_the_official_code_leaves_budgets_to_the_runner(method: Method, time: float) -> None:
+    trial = make_trial([0.2, 0.1], [100, 9000])  # the budget is 7703 s
+    assert assess([trial], rules_v05(TWO), method=method).time_sec[0, 0] == time
+
+
 def test_a_trial_more_never_hurts() -> None:
     rules = rules_v05(TWO)
     trials = [

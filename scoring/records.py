@@ -39,6 +39,7 @@ class Facts:
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     workload: workload_pb2.Workload | None = None  # as recorded, resolved; logs of ours alone
     ruleset: ruleset_pb2.Ruleset | None = None
+    made_for: tuple[str, str] = ("", "")  # version and tuning, for example v0.5, external
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -120,6 +121,26 @@ def without_superseded(columns: Mapping[str, Array]) -> tuple[dict[str, Array], 
     for later in np.unique(run)[1:]:
         keep &= ~((run < later) & (step >= step[run == later].min()))
     return {name: values[keep] for name, values in columns.items()}, int((~keep).sum())
+
+
+def only_made_for(ledger: Ledger, version: str, tuning: str) -> Ledger:
+    """Leaves out trials that were made for another ruleset, where there are any made for this one.
+
+    Official folders hold the logs of all versions and rulesets side by side, under the same names.
+    """
+
+    def fits(trial: Trial) -> bool:
+        of_version, of_tuning = trial.facts.made_for
+        return of_version in ("", version) and of_tuning in ("", tuning)
+
+    fitting = [trial for trial in ledger.trials if fits(trial)]
+    result = Ledger(fitting or ledger.trials, list(ledger.problems))
+    num_others = len(ledger.trials) - len(fitting)
+    if num_others:
+        what = "left out" if fitting else "scored by other rules than they were made for"
+        text = f"{num_others} trials that were not made for {version} {tuning} are {what}"
+        result.note("logs", text)
+    return result
 
 
 def merge(ledger: Ledger) -> Ledger:

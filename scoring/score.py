@@ -40,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.figures and not args.out:
         parser.error("--figures needs --out")
-    ledger = read_logs(args.logs)
+    made_for = (args.rules, args.ruleset) if args.rules and args.ruleset else None
+    ledger = read_logs(args.logs, made_for)
     _print_problems(ledger)
     if args.strict and any(problem.is_error for problem in ledger.problems):
         print("error: malformed logs (--strict)", file=sys.stderr)
@@ -106,21 +107,21 @@ def _rules(args: argparse.Namespace, trials: Sequence[Trial]) -> Rules:
 
 def _ruleset(args: argparse.Namespace, trials: Sequence[Trial]) -> ruleset_pb2.Ruleset:
     """The ruleset asked for; else the one that the logs agree on."""
-    recorded = {
-        (ruleset.version, ruleset_pb2.Ruleset.Tuning.Name(ruleset.tuning).lower()): ruleset
+    stated = {trial.facts.made_for for trial in trials if all(trial.facts.made_for)}
+    version, tuning = next(iter(stated)) if len(stated) == 1 else ("v0.6", "external")
+    version, tuning = args.rules or version, args.ruleset or tuning
+    if len(stated) != 1 and not (args.rules and args.ruleset):
+        print(f"note: the logs do not agree on a ruleset; by {version} {tuning}, see --rules")
+    recorded = [
+        trial.facts.ruleset
         for trial in trials
-        if (ruleset := trial.facts.ruleset) is not None
-    }
-    version, tuning = next(iter(recorded)) if len(recorded) == 1 else ("v0.6", "external")
-    if not recorded and not (args.rules and args.ruleset):
-        chosen = f"{args.rules or version} {args.ruleset or tuning}"
-        print(f"note: the logs record no ruleset; scored by {chosen}: see --rules and --ruleset")
-    key = (args.rules or version, args.ruleset or tuning)
+        if trial.facts.made_for == (version, tuning) and trial.facts.ruleset is not None
+    ]
     try:
-        return load_ruleset(*key)
+        return load_ruleset(version, tuning)
     except SpecError:
-        if key in recorded:
-            return recorded[key]
+        if recorded:
+            return recorded[0]
         raise
 
 

@@ -40,10 +40,16 @@ def meets(values: Array, target: float, direction: Direction) -> np.ndarray:
     return values <= target if direction is Direction.MINIMIZE else values >= target
 
 
-def first_hit(trial: Trial, rules: WorkloadRules, *, stable: bool = False) -> Hit:
+def first_hit(
+    trial: Trial, rules: WorkloadRules, *, stable: bool = False, any_time: bool = False
+) -> Hit:
     """The first evaluation whose validation metric attains the target within the budget.
 
-    With `stable`, the first one that every later evaluation confirms.
+    Args:
+      trial: The trial.
+      rules: Metric, target and budget.
+      stable: The first one that every later evaluation confirms.
+      any_time: After the budget too, as the official code has it, which leaves budgets to runners.
     """
     values = trial.columns.get(rules.metric)
     if values is None or not values.size:
@@ -53,7 +59,7 @@ def first_hit(trial: Trial, rules: WorkloadRules, *, stable: bool = False) -> Hi
         hits = np.logical_and.accumulate(hits[::-1])[::-1]
     row = int(hits.argmax())
     times = trial.times_sec
-    if not hits[row] or not times[row] <= rules.budget_sec:
+    if not hits[row] or not (any_time or times[row] <= rules.budget_sec):
         return MISS
     earliest = float(times[row - 1]) if row else 0.0
     return Hit(row, float(trial.columns[STEP][row]), float(times[row]), earliest)

@@ -43,7 +43,6 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
 
 def _trial(started: event_pb2.TrialStarted, events: list[event_pb2.Event], origin: str) -> Trial:
     """The trial; ValueError where the log holds a number that names no framework or outcome."""
-    ruleset_pb2.Ruleset.Tuning.Name(started.ruleset.tuning)
     framework = submission_pb2.Framework.Name(started.framework).lower()
     return Trial(
         submission=started.submission.name or "unnamed",
@@ -125,6 +124,7 @@ def _facts(started: event_pb2.TrialStarted, events: list[event_pb2.Event]) -> Fa
     last = events[-1].clock
     provenance = started.provenance
     rules = started.workload.rules.get(started.ruleset.version)
+    tuning = ruleset_pb2.Ruleset.Tuning.Name(started.ruleset.tuning).lower()
     versions = {"python": provenance.python, "os": provenance.host_os, "commit": provenance.commit}
     return Facts(
         ended=timing_pb2.Outcome.Name(ended.outcome) if ended else None,
@@ -144,6 +144,7 @@ def _facts(started: event_pb2.TrialStarted, events: list[event_pb2.Event]) -> Fa
         versions={**provenance.packages, **{k: v for k, v in versions.items() if v}},
         workload=started.workload,
         ruleset=started.ruleset if started.HasField("ruleset") else None,
+        made_for=(started.ruleset.version, tuning) if started.HasField("ruleset") else ("", ""),
     )
 
 

@@ -6,13 +6,18 @@ from pathlib import Path
 
 from scoring.readers import events, official, tidy
 from scoring.readers.files import Folder, decompressed, folders
-from scoring.records import Ledger, merge
+from scoring.records import Ledger, merge, only_made_for
 
 
-def read_logs(places: Iterable[Path]) -> Ledger:
+def read_logs(places: Iterable[Path], made_for: tuple[str, str] | None = None) -> Ledger:
     """Reads run folders, official log folders, tidy csv files and archives of them, mixed.
 
     The result does not depend on the order of places, files or trials.
+
+    Args:
+      places: Files and folders.
+      made_for: Version and tuning, for example ("v0.5", "external"); logs that say that they were
+        made for another ruleset are left out if there are any of this one.
     """
     ledger = Ledger()
     tables: list[tuple[Folder, str]] = []
@@ -23,6 +28,8 @@ def read_logs(places: Iterable[Path]) -> Ledger:
         for folder in folders(place, ledger):
             _read_folder(folder, ledger, tables)
     _read_tables(tables, ledger)
+    if made_for is not None:
+        ledger = only_made_for(ledger, *made_for)
     return merge(ledger)
 
 

@@ -162,22 +162,39 @@ def test_tidy_tables_give_the_same_trials(tmp_path: Path, ending: str) -> None:
 
 def test_the_table_of_trials_adds_facts_and_trials_without_evaluations(tmp_path: Path) -> None:
     write_tidy(tmp_path, [make_trial([0.2])], ".csv")
-    header = "submission,workload,framework,study,trial,has_eval_csv,final_step,hparams_json"
+    header = "version,ruleset,submission,workload,framework,study,trial,has_eval_csv"
+    header += ",final_step,hparams_json"
     rows = [
-        'adamw,criteo1tb,jax,0,1,True,77,"{""lr"": 0.1}"',
-        "adamw,criteo1tb,jax,0,2,False,,",
-        "adamw,criteo1tb,jax,0,3,True,50,",
-        "absent,criteo1tb,jax,0,1,False,,",
-        "adamw,criteo1tb,jax,0,4,False,many,",
+        'v05,external,adamw,criteo1tb,jax,0,1,True,77,"{""lr"": 0.1}"',
+        "v05,external,adamw,criteo1tb,jax,0,2,False,,",
+        "v05,external,adamw,criteo1tb,jax,0,3,True,50,",
+        "v05,external,absent,criteo1tb,jax,0,1,False,,",
+        "v05,external,adamw,criteo1tb,jax,0,4,False,inf,",
+        "v05,self,adamw,criteo1tb,jax,0,5,False,,",
     ]
     (tmp_path / "trials.csv").write_text("\n".join([header, *rows, ""]))
     ledger = read_logs([tmp_path])
     first, second = ledger.trials
-    assert first.facts == Facts(final_step=77, hyperparameters={"lr": 0.1})
+    made_for = ("v0.5", "external")
+    assert first.facts == Facts(final_step=77, hyperparameters={"lr": 0.1}, made_for=made_for)
     assert (second.trial, second.num_evaluations) == ("trial_2", 0)
     assert len(errors(ledger)) == 2
     assert "trial_3 has evaluations that are in no file" in errors(ledger)[0]
     assert "trials.csv:6: row left out" in errors(ledger)[1]
+
+
+def test_logs_of_other_rulesets_are_left_out_where_they_lie_beside(tmp_path: Path) -> None:
+    for place, num in [("external_tuning", 2), ("self_tuning", 3)]:
+        write_trial(make_trial([0.2] * num), tmp_path / "algoperf_v05" / "logs" / place)
+    write_tidy(tmp_path, [make_trial([0.2], study=3)], ".csv")
+    write_events(tmp_path / "runs", events_text([0.2], study=4))  # v0.6 external
+    assert len(read_logs([tmp_path]).trials) == 4
+    ledger = read_logs([tmp_path], ("v0.5", "external"))
+    assert [trial.study for trial in ledger.trials] == ["study_0", "study_3"]
+    assert "2 trials that were not made for v0.5 external are left out" in ledger.problems[0].text
+    (own,) = read_logs([tmp_path], ("v0.6", "external")).trials
+    assert own.study == "study_4"
+    assert len(read_logs([tmp_path], ("v0.6", "self")).trials) == 4
 
 
 def test_other_csv_files_are_ignored_and_named(tmp_path: Path) -> None:

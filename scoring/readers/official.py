@@ -3,6 +3,7 @@
 <submission>/<study>/<workload>_<jax|pytorch>/trial_<k>/eval_measurements.csv
 """
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from scoring.records import PREEMPTION, STEP, TIME, Array, Facts, Ledger, Trial,
 
 TRIAL = re.compile(r"trial_\d+")  # the official reader asks for this beginning and no more
 WORKLOAD = re.compile(r"(.+)_(jax|pytorch)")
+TUNINGS = ("external_tuning", "self_tuning")
 TIMESTAMP = re.compile(r"-\d{4}-\d{2}-\d{2}-\d{2}-\d{2}-\d{2}$")  # of a re-run beside the first run
 EVALUATIONS = "eval_measurements.csv"
 # Cells of the row that the runner writes when its loop has ended.
@@ -48,9 +50,18 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
             framework=match[2],
             columns=columns,
             origin=folder.origin,
-            facts=_facts(folder, ledger),
+            facts=dataclasses.replace(_facts(folder, ledger), made_for=_made_for(folder)),
         )
     )
+
+
+def _made_for(folder: Folder) -> tuple[str, str]:
+    """Version and tuning as the folders above say, `algoperf_v05/logs/external_tuning`."""
+    above = folder.path.parts
+    versions = [match for part in above if (match := re.fullmatch(r"algoperf_v(\d)(\d+)", part))]
+    tunings = [part.removesuffix("_tuning") for part in above if part in TUNINGS]
+    version = f"v{versions[-1][1]}.{versions[-1][2]}" if versions else ""
+    return version, tunings[-1] if tunings else ""
 
 
 def _read_evaluations(folder: Folder, ledger: Ledger) -> dict[str, Array]:
@@ -159,4 +170,4 @@ def _number(value: object) -> float | None:
 
 def _integer(value: object) -> int | None:
     number = _number(value)
-    return int(number) if number is not None and number == int(number) else None
+    return int(number) if number is not None and number.is_integer() else None

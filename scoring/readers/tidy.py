@@ -20,7 +20,7 @@ from scoring.records import EVAL_TIME, STEP, TIME, TOTAL, Facts, Ledger, Trial
 from spec import metrics
 from spec.loading import SpecError, load_workload
 
-EVALS_NAME = re.compile(r"evals_[^_]+_(?:external|self)_(.+)")
+EVALS_NAME = re.compile(r"evals_(v\d+)_(external|self)_(.+)")
 IDENTITY = ("workload", "framework", "study", "trial")
 NUMBERS = (STEP, TIME, EVAL_TIME, TOTAL)
 METRICS = ("val_metric", "val_loss")  # of what there is, what scores and checks need
@@ -45,7 +45,8 @@ def kind(data: bytes) -> str | None:
 def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> None:
     """Adds the trials of one table of evaluations. The file's name names the submission."""
     match = EVALS_NAME.fullmatch(stem)
-    submission = match[1] if match else stem
+    version, tuning, submission = match.groups() if match else ("", "", stem)
+    facts = Facts(made_for=(_with_dot(version), tuning))
     numbers, texts = read_columns(
         data,
         origin,
@@ -53,6 +54,8 @@ def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> Non
         is_number=lambda name: name in NUMBERS or name in METRICS,
         texts=IDENTITY,
     )
+    if not texts:
+        return
     groups: dict[tuple[str, ...], list[int]] = {}
     for row, key in enumerate(zip(*(texts[name] for name in IDENTITY), strict=True)):
         groups.setdefault(key, []).append(row)
@@ -61,7 +64,12 @@ def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> Non
         names = _official_names(workload).items()
         columns = {official: numbers[name][rows] for name, official in names if name in numbers}
         identity = (submission, workload, f"study_{study}", f"trial_{trial}", framework)
-        ledger.trials.append(Trial(*identity, columns=columns, origin=origin))
+        ledger.trials.append(Trial(*identity, columns=columns, origin=origin, facts=facts))
+
+
+def _with_dot(version: str) -> str:
+    """`v05` as `v0.5`."""
+    return f"{version[:2]}.{version[2:]}" if version else ""
 
 
 @functools.cache
@@ -84,11 +92,14 @@ def read_trials(data: bytes, origin: str, ledger: Ledger) -> list[Row]:
     """The rows of a table of trials. They say nothing about scores by themselves: see `join`."""
     rows = []
     reader = csv.DictReader(io.StringIO(data.decode("utf-8", "replace"), newline=""))
-    for cells in reader:
-        try:
-            rows.append(_row(cells, origin))
-        except (ValueError, TypeError, KeyError) as error:
-            ledger.error(origin, f"row left out: {error}", reader.line_num)
+    try:
+        for cells in reader:
+            try:
+                rows.append(_row(cells, origin))
+            except (ValueError, TypeError, KeyError, OverflowError) as error:
+                ledger.error(origin, f"row left out: {error}", reader.line_num)
+    except csv.Error as error:
+        ledger.error(origin, f"the rest is no csv: {error}", reader.line_num)
     return rows
 
 
@@ -110,6 +121,7 @@ def _row(cells: Mapping[str, str], origin: str) -> Row:
         seed=integer("rng_seed"),
         hyperparameters=json.loads(cells["hparams_json"]) if cells.get("hparams_json") else None,
         versions={"commit": cells["git_commit"]} if cells.get("git_commit") else {},
+        made_for=(_with_dot(cells.get("version") or ""), cells.get("ruleset") or ""),
     )
     trial = Trial(
         submission=cells["submission"],
@@ -131,18 +143,23 @@ def join(rows: Iterable[Row], ledger: Ledger) -> None:
     Only submissions with evaluations in the ledger are touched: the table may list more than is to
     be scored.
     """
-    place = {(*trial.key, trial.framework): index for index, trial in enumerate(ledger.trials)}
-    submissions = {trial.submission for trial in ledger.trials}
+    place = {_identity(trial): index for index, trial in enumerate(ledger.trials)}
+    known = {(trial.submission, trial.facts.made_for) for trial in ledger.trials}
     for row in rows:
-        if row.trial.submission not in submissions:
+        trial = row.trial
+        if (trial.submission, trial.facts.made_for) not in known:
             continue
-        index = place.get((*row.trial.key, row.trial.framework))
+        index = place.get(_identity(trial))
         if index is not None:
-            trial = ledger.trials[index]
-            if trial.facts == Facts():
-                ledger.trials[index] = dataclasses.replace(trial, facts=row.trial.facts)
+            found = ledger.trials[index]
+            if found.facts == Facts(made_for=found.facts.made_for):
+                ledger.trials[index] = dataclasses.replace(found, facts=trial.facts)
         elif row.has_evaluations:
-            name = "/".join(row.trial.key)
-            ledger.error(row.trial.origin, f"{name} has evaluations that are in no file given")
+            name = "/".join(trial.key)
+            ledger.error(trial.origin, f"{name} has evaluations that are in no file given")
         else:
-            ledger.trials.append(row.trial)
+            ledger.trials.append(trial)
+
+
+def _identity(trial: Trial) -> tuple[object, ...]:
+    return (*trial.key, trial.framework, trial.facts.made_for)

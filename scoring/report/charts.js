@@ -58,7 +58,7 @@ function ticks(low, high, count = 5) {
 
 /** An empty chart with axes: {svg, plot, x, y, width, height}; x and y turn data into pixels. */
 function chart(width, height, xRange, yRange, xLabel, yLabel, formats = {}) {
-  const margin = { left: 54, right: 12, top: 10, bottom: 42 };
+  const margin = { left: 64, right: 12, top: 10, bottom: 42 };
   const inner = { width: width - margin.left - margin.right, height: height - margin.top - margin.bottom };
   const x = (v) => margin.left + (v - xRange[0]) / (xRange[1] - xRange[0] || 1) * inner.width;
   const y = (v) => margin.top + inner.height - (v - yRange[0]) / (yRange[1] - yRange[0] || 1) * inner.height;

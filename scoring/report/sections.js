@@ -153,11 +153,14 @@ function timesSection() {
       class: held.has(w) ? "held" : null }];
   })];
   const rows = DATA.order.map((s) => [DATA.submissions[s], ...columns.map((w) => timeCell(s, w, times, ratio, held))]);
+  const readout = element("div", { class: "readout lines", "aria-live": "polite" });
+  const heat = table(header, rows, { class: "heat", label: "Times to target" });
+  heat.addEventListener("click", (event) => { readout.textContent = event.target.closest("[title]")?.title ?? ""; });
   return section("times", "Times to target",
     "Median over studies of the fastest trial, and how many studies got there. The darker, the closer to the fastest of the " +
     "column. Hatched: not reached, with how most trials ended. Dashed frame: reached, but without credit (too slow, or the " +
-    "held-out variant failed). Hover for single studies.",
-    table(header, rows, { class: "heat", label: "Times to target" }));
+    "held-out variant failed). Hover over a cell or tap it for single studies.",
+    heat, readout);
 }
 
 function timeCell(s, w, times, ratio, held) {
