@@ -38,7 +38,7 @@ Row = tuple[str, ...]
 def made_up(num_submissions: int, rules: Rules, num_rows: int, *, seed: int = 0) -> list[Trial]:
     """Trials whose metric crosses the target at a random evaluation, or never."""
     rng = np.random.default_rng(seed)
-    steps: Array = np.arange(num_rows) * 100.0 + 1
+    steps: Array = np.arange(num_rows, dtype=np.float64) * 100 + 1
     zeros = np.zeros(num_rows)
     trials = []
     for s in range(num_submissions):

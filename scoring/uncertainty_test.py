@@ -99,3 +99,11 @@ def test_grid_bounds_hold_the_score() -> None:
     low, high = uncertainty.grid_bounds(BOARD)
     assert (low <= BOARD.score + 1e-12).all() and (BOARD.score <= high + 1e-12).all()
     assert (low < high).any()
+
+
+def test_a_resample_has_as_many_studies_as_there_are() -> None:
+    """Of two studies half the resamples take both; their median is the mean of the two."""
+    board = make_board({"a": {"ogbg": [5.0, 5.0, 5.0]}, "b": {"ogbg": [5.0, 7.0]}}, ["ogbg"])
+    found = over_studies(board, num_resamples=500, level=0.2)
+    np.testing.assert_allclose(found.score_low[1], (4 - 6 / 5) / 3)
+    np.testing.assert_allclose(found.score_high[1], (4 - 6 / 5) / 3)
