@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,9 @@ def test_audit_figures_and_export(
 def test_figures_need_a_place(logs: Path) -> None:
     with pytest.raises(SystemExit):
         main([str(logs), *V05, "--figures"])
+
+
+def test_scoring_loads_no_framework_and_no_plotting() -> None:
+    code = "import sys, scoring.score; print(*{'jax', 'torch', 'matplotlib'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
