@@ -37,11 +37,12 @@ def folders(root: Path, ledger: Ledger) -> Iterator[Folder]:
     if root.is_file():
         yield from _of_file(root, ledger)
         return
+    above = PurePosixPath(root.resolve().as_posix())
     for place, subfolders, names in os.walk(root):
         subfolders.sort()
         here = Path(place)
         plain = {n: functools.partial(_read, here / n) for n in sorted(names) if is_log_file(n)}
-        yield Folder(PurePosixPath(here.resolve().as_posix()), str(here), plain)
+        yield Folder(above / here.relative_to(root).as_posix(), place, plain)
         for name in sorted(names):
             if name.endswith(ARCHIVE_ENDINGS):
                 yield from _of_archive(here / name, ledger)
