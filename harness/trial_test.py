@@ -372,13 +372,14 @@ def test_prepare_for_eval_is_timed_and_may_exhaust_the_budget(tmp_path: Path) ->
     def prepare_for_eval(
         *, optimizer_state: Any, current_param_container: Any, model_state: Any, **_: Any
     ) -> Any:
-        machine.enqueue(30 * SECOND)
+        machine.enqueue(50 * SECOND)
         return optimizer_state, current_param_container, model_state
 
     run = Run(tmp_path, machine, FakeBackend(machine), {"prepare_for_eval": prepare_for_eval})
-    assert [e.clock.timed_sec for e in run.evaluations] == [31, 91]
+    assert [e.clock.timed_sec for e in run.evaluations] == [51]
     assert run.ended.outcome == Outcome.BUDGET_EXHAUSTED
-    assert run.events[-1].clock.timed_sec == 100
+    assert run.ended.global_step == 31
+    assert run.clock.state()["PREPARE_FOR_EVAL"] == 2 * 50 * SECOND
 
 
 def test_prepare_for_eval_does_not_exist_in_v05(tmp_path: Path) -> None:
