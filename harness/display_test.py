@@ -75,6 +75,7 @@ def test_a_terminal_shows_the_moving_line() -> None:
     with Display(TRIAL, Clock(), screen) as display:
         display._live.refresh()
     assert "setting up, 0 s" in file.getvalue()
+    assert not display._live.is_started
 
 
 @pytest.mark.parametrize(

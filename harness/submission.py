@@ -246,10 +246,8 @@ def _guarded(
             return function(*args, **kwargs)
         except passed_on:
             raise
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # sys.exit() must not pass for the end of the program
+        except (Exception, SystemExit) as error:
+            # sys.exit() must not pass for the end of the program either.
             raise _raised(name, error) from error
 
     return call
