@@ -89,7 +89,7 @@ class Display:
 
     def summarize(self, ended: TrialEnded, folder: Path) -> None:
         """Prints how the trial ended. Call it after the context was left."""
-        if ended.traceback:
+        if ended.traceback and ended.outcome != Outcome.INTERRUPTED:
             self._console.print(ended.traceback)
         lines = {"outcome": f"{Outcome.Name(ended.outcome)}: {ended.message}"}
         if ended.HasField("time_to_target_sec"):

@@ -116,3 +116,10 @@ def test_summary_of_a_failure_has_the_traceback() -> None:
     Display(TRIAL, Clock(), screen).summarize(ended, Path("runs/x"))
     assert file.getvalue().startswith("Traceback: [x]\noutcome         HARNESS_ERROR: gone\n")
     assert "time to target" not in file.getvalue()
+
+
+def test_summary_of_an_interruption_has_none() -> None:
+    screen, file = console(terminal=False)
+    ended = TrialEnded(outcome=Outcome.INTERRUPTED, message="stopped", traceback="Traceback: [x]")
+    Display(TRIAL, Clock(), screen).summarize(ended, Path("runs/x"))
+    assert file.getvalue().startswith("outcome         INTERRUPTED: stopped\n")

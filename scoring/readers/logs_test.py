@@ -309,6 +309,20 @@ def test_a_log_without_a_start_does_not_count(tmp_path: Path) -> None:
     assert not ledger.trials and any("trial_started" in text for text in errors(ledger))
 
 
+def test_the_last_start_of_a_log_holds(tmp_path: Path) -> None:
+    """It is written again when set-up has found what the devices are."""
+    events = [json.loads(line) for line in events_text([0.2]).splitlines()]
+    before = json.loads(json.dumps(events[0]))
+    del before["trialStarted"]["provenance"]["accelerators"]
+    events.insert(0, before)
+    for sequence, event in enumerate(events):
+        event["sequence"] = sequence
+    write_events(tmp_path, "".join(json.dumps(event) + "\n" for event in events))
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].facts.hardware == "2x H200"
+    assert not ledger.problems
+
+
 def test_a_resumed_trial_counts_on_its_resumed_timeline(tmp_path: Path) -> None:
     write_events(tmp_path, events_text([0.3, 0.2, 0.1], resume_after=0))
     (trial,) = read_logs([tmp_path]).trials
