@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 
 # pip reports a missing build of torch like any missing package; most users of other machines will
 # meet exactly this one.
@@ -59,8 +60,8 @@ def make_venv(lock: pathlib.Path, path: pathlib.Path) -> None:
     )
 
 
-def main() -> None:
-    lock, folder = (pathlib.Path(argument).absolute() for argument in sys.argv[1:])
+def main(arguments: Sequence[str]) -> None:
+    lock, folder = (pathlib.Path(argument).absolute() for argument in arguments)
     path = folder / venv_name(lock.read_text())
     complete = path / "complete"
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,4 +75,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -2,49 +2,68 @@ import os
 import pathlib
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 
-MakeVenv = Callable[[str], subprocess.CompletedProcess[str]]
-
-SCRIPT = pathlib.Path(__file__).parent / "make_venv.py"
+from tools.build import make_venv
 
 
 @pytest.fixture
-def make_venv(tmp_path: pathlib.Path) -> MakeVenv:
-    """Runs the script for a lock with the given text, without any package index."""
+def installs(monkeypatch: pytest.MonkeyPatch) -> list[pathlib.Path]:
+    """Replaces the installation by making a folder; lists the environments that were made."""
+    made: list[pathlib.Path] = []
 
-    def run(lock_text: str) -> subprocess.CompletedProcess[str]:
-        lock = tmp_path / "lock.txt"
-        lock.write_text(lock_text)
-        return subprocess.run(
-            [sys.executable, SCRIPT, lock, tmp_path / "venvs"],
-            env={"PATH": os.environ["PATH"], "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull},
-            capture_output=True,
-            text=True,
-        )
+    def make(lock: pathlib.Path, path: pathlib.Path) -> None:
+        path.mkdir()
+        made.append(path)
 
-    return run
+    monkeypatch.setattr(make_venv, "make_venv", make)
+    return made
 
 
-def test_makes_an_environment_once_per_lock(make_venv: MakeVenv) -> None:
-    first = make_venv("# nothing\n")
-    assert first.returncode == 0, first.stderr
-    python = pathlib.Path(first.stdout.strip())
-    subprocess.run([python, "-c", "import pip"], check=True)
+def interpreter(
+    lock_text: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> pathlib.Path:
+    """What the script prints for a lock with this text."""
+    lock = tmp_path / "lock.txt"
+    lock.write_text(lock_text)
+    make_venv.main([str(lock), str(tmp_path / "venvs")])
+    return pathlib.Path(capsys.readouterr().out.strip())
 
-    # Were the environment made again, this file would be gone.
-    witness = python.parent / "witness"
-    witness.touch()
-    assert make_venv("# nothing\n").stdout == first.stdout
-    assert witness.exists()
+
+def test_an_environment_is_made_once_per_lock(
+    installs: list[pathlib.Path], tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = interpreter("a==1", tmp_path, capsys)
+    assert first == installs[0] / "bin" / "python"
+    assert interpreter("a==1", tmp_path, capsys) == first
+    other = interpreter("a==2", tmp_path, capsys)
+    assert other == installs[1] / "bin" / "python"
+    assert len(installs) == 2
+
+
+def test_an_environment_that_was_cut_short_is_made_again(
+    installs: list[pathlib.Path], tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = interpreter("a==1", tmp_path, capsys).parent.parent
+    (path / "complete").unlink()
+    (path / "leftover").touch()
+    interpreter("a==1", tmp_path, capsys)
+    assert installs == [path, path]
+    assert not (path / "leftover").exists()
 
 
 def test_a_missing_torch_build_is_explained_and_leaves_no_environment(
-    make_venv: MakeVenv, tmp_path: pathlib.Path
+    tmp_path: pathlib.Path,
 ) -> None:
-    result = make_venv(f"torch==0.0.1+cpu --hash=sha256:{'0' * 64}\n")
+    lock = tmp_path / "lock.txt"
+    lock.write_text(f"torch==0.0.1+cpu --hash=sha256:{'0' * 64}\n")
+    result = subprocess.run(
+        [sys.executable, make_venv.__file__, lock, tmp_path / "venvs"],
+        env={"PATH": os.environ["PATH"], "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull},
+        capture_output=True,
+        text=True,
+    )
     assert result.returncode != 0
     assert "No matching distribution found for torch==0.0.1+cpu" in result.stderr
     assert "PIP_FIND_LINKS" in result.stderr
