@@ -1,7 +1,7 @@
 """Deliberately wrong PyTorch backends: mistakes that were really made somewhere, each in one place.
 
-Conformance must catch every one of them; conformance/mutations_test.py holds it to that. A mutation is a context manager that
-patches the running process.
+Conformance must catch every one of them; conformance/mutations_test.py holds it to that. A mutation is
+a context manager that patches the running process.
 """
 
 import contextlib
@@ -96,7 +96,13 @@ def _all_valid(original: Callable[..., dict[str, Tensor]]) -> Callable[..., dict
 
 def _always_training(original: Callable[..., Any]) -> Callable[..., Any]:
     def wrong(
-        self: Any, params: Any, batch: Any, state: Any, mode: ForwardPassMode, *rest: Any, **named: Any
+        self: Any,
+        params: Any,
+        batch: Any,
+        state: Any,
+        mode: ForwardPassMode,
+        *rest: Any,
+        **named: Any,
     ) -> Any:
         return original(self, params, batch, state, ForwardPassMode.TRAIN, *rest, **named)
 
@@ -129,9 +135,7 @@ MUTATIONS = [
         "batch norm momentum the other way round",
         "digits_resnet",
         STATE,
-        _change_arguments(
-            layers.BatchNorm, "__init__", lambda decay, **_: {"decay": 1 - decay}
-        ),
+        _change_arguments(layers.BatchNorm, "__init__", lambda decay, **_: {"decay": 1 - decay}),
     ),
     Mutation(
         "unbiased running variance",
@@ -191,9 +195,7 @@ MUTATIONS = [
         "swapped initialiser",
         "digits_vit",
         PARAMETERS,
-        _change_arguments(
-            declarations, "dense", lambda **_: {"kernel_init": GLOROT_UNIFORM}
-        ),
+        _change_arguments(declarations, "dense", lambda **_: {"kernel_init": GLOROT_UNIFORM}),
     ),
     Mutation(
         "kernels not transposed",
