@@ -92,8 +92,7 @@ def bound_of(case: Case, level: Level, quantity: str) -> Bound:
 def measure(
     level: Level, quantity: str, bound: Bound, a: np.ndarray, b: np.ndarray, typical: float
 ) -> Measurement:
-    """The error of `a` against `b` in the bound's measure. NaN on either side fails, unless both
-    agree to the bit.
+    """The error of `a` against `b` in the bound's measure. NaN on either side fails, unless both agree to the bit.
 
     `typical` is the root mean square of all numbers of the level, for the bound's floor.
     """
@@ -102,40 +101,45 @@ def measure(
         result.error = math.inf
         result.detail = f"{a.dtype}{list(a.shape)}, expected {b.dtype}{list(b.shape)}"
         return result
-    if bound.measure == IDENTICAL:
-        errors = (_bits(a) != _bits(b)).astype(np.float64)
-        result.error = float(errors.sum())
-        result.passed = result.error <= bound.bound
+    errors = _bits_differ(a, b) if bound.measure == IDENTICAL else _distances(a, b)
+    if bound.growth_per_step:
+        # Relative to the value of each step, and scaled back to step 0 by the growth that is allowed.
+        growth = bound.growth_per_step ** np.arange(len(errors))
+        result.error = float((errors / np.abs(b) / growth).max())
     else:
-        errors = np.abs(a.astype(np.float64) - b.astype(np.float64))
-        scale = bound.floor * typical
-        if bound.measure == RELATIVE_L2:
-            scale *= math.sqrt(b.size)
-            error, size = float(np.linalg.norm(errors)), float(np.linalg.norm(b.astype(np.float64)))
-        elif bound.measure == RELATIVE_MAX:
-            error, size = float(errors.max(initial=0)), float(np.abs(b).max(initial=0))
-        else:
-            raise SpecError(f"bound {bound.quantity!r} has no measure")
-        result.error = error / max(size, scale) if error else 0.0
-        if bound.growth_per_step:
-            result.error, result.passed = _along_steps(errors, np.abs(b), bound)
-        else:
-            result.passed = result.error <= bound.bound
+        result.error = _error(bound, errors, b, bound.floor * typical)
+    result.passed = result.error <= bound.bound
     if not result.passed:
         result.detail = _worst_place(errors, a, b)
     return result
 
 
-def _along_steps(errors: np.ndarray, sizes: np.ndarray, bound: Bound) -> tuple[float, bool]:
-    """Largest error relative to the value of its step, scaled back to step 0 by the allowed growth."""
-    growth = bound.growth_per_step ** np.arange(len(errors))
-    scaled = errors / sizes / growth
-    return float(scaled.max()), bool((scaled <= bound.bound).all())
+def _error(bound: Bound, errors: np.ndarray, b: np.ndarray, floor: float) -> float:
+    """One number in the bound's measure, from the errors of single elements."""
+    if bound.measure == IDENTICAL:
+        return float(errors.sum())
+    if bound.measure == RELATIVE_L2:
+        error, scale = float(np.linalg.norm(errors)), float(np.linalg.norm(b.astype(np.float64)))
+        floor *= math.sqrt(b.size)
+    elif bound.measure == RELATIVE_MAX:
+        error, scale = float(errors.max(initial=0)), float(np.abs(b).max(initial=0))
+    else:
+        raise SpecError(f"bound {bound.quantity!r} has no measure")
+    if error == 0:
+        return 0.0
+    scale = max(scale, floor)
+    return error / scale if scale else math.inf
 
 
-def _bits(array: np.ndarray) -> np.ndarray:
-    contiguous = np.ascontiguousarray(array)
-    return contiguous.view(f"u{array.dtype.itemsize}")
+def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.abs(a.astype(np.float64) - b.astype(np.float64))
+
+
+def _bits_differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """1.0 where the bits of two arrays of the same type differ, else 0.0."""
+    unsigned = f"u{a.dtype.itemsize}"
+    left, right = (np.ascontiguousarray(x).view(unsigned) for x in (a, b))
+    return (left != right).astype(np.float64)
 
 
 def _worst_place(errors: np.ndarray, a: np.ndarray, b: np.ndarray) -> str:

@@ -23,7 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="tandem conform",
         description="Compare the JAX and the PyTorch backend, level by level.",
     )
-    parser.add_argument("--workload", default="*", help="name or shell pattern (default: all)")
+    parser.add_argument(
+        "--workload",
+        action="append",
+        metavar="PATTERN",
+        help="name or shell pattern; repeat for several (default: all)",
+    )
     names = [Level.Name(level).lower() for level in runner.LEVELS]
     parser.add_argument(
         "--level", action="append", choices=names, help="repeat for several (default: all)"
@@ -34,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         level for level in runner.LEVELS if Level.Name(level).lower() in (options.level or names)
     ]
     try:
-        cases = [runner.load_case(name) for name in runner.select(options.workload)]
+        cases = [runner.load_case(name) for name in runner.select(options.workload or ["*"])]
     except SpecError as error:
         print(f"tandem conform: {error}", file=sys.stderr)
         return 2

@@ -211,9 +211,10 @@ def _badness(m: Measurement) -> tuple[bool, float]:
     return not m.passed, m.error / m.bound if m.bound else m.error
 
 
-def select(pattern: str) -> list[str]:
-    """Names of the cases that fit a shell pattern; SpecError if none does."""
-    chosen = fnmatch.filter(case_names(), pattern)
-    if not chosen:
-        loading.one_of(pattern, case_names(), "conformance case")
-    return chosen
+def select(patterns: Sequence[str]) -> list[str]:
+    """Names of the cases that fit any of the shell patterns; SpecError for one that none fits."""
+    names = case_names()
+    for pattern in patterns:
+        if not fnmatch.filter(names, pattern):
+            loading.one_of(pattern, names, "conformance case")
+    return [name for name in names if any(fnmatch.fnmatchcase(name, p) for p in patterns)]

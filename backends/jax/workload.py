@@ -102,7 +102,7 @@ class Workload(WorkloadInterface):
         augmented_and_preprocessed_input_batch: Batch,
         model_state: Tree,
         mode: ForwardPassMode,
-        rng: Array,
+        rng: Array | np.ndarray,
         update_batch_norm: bool,
         dropout_rate: float | Array | None = None,
     ) -> tuple[Array, Tree]:
@@ -159,7 +159,7 @@ class Workload(WorkloadInterface):
         return jax.jit(step)
 
     def evaluate(
-        self, params: Tree, model_state: Tree, rng: Array, batches: Iterable[Batch]
+        self, params: Tree, model_state: Tree, rng: Array | np.ndarray, batches: Iterable[Batch]
     ) -> dict[str, float]:
         """Metrics of one split. `batches` are of numpy arrays and have `weights`."""
         sums = [
@@ -186,11 +186,11 @@ def shared_keep_mask(key: Array, site: str, shape: tuple[int, ...], rate: float 
     return jax.pure_callback(draw, result, key, rate, vmap_method="sequential")
 
 
-def _state(variable_type: type[nnx.Variable], tree: Tree) -> nnx.State:
+def _state(variable_type: type[nnx.Variable], tree: Tree) -> Any:
     flat: Any = {
         _path(name): variable_type(value) for name, value in parameters.flatten(tree).items()
     }
-    return nnx.State.from_flat_path(flat)
+    return nnx.from_flat_state(flat)
 
 
 def _path(name: str) -> tuple[str | int, ...]:

@@ -15,7 +15,7 @@ import optax
 from jax import numpy as jnp
 
 from spec.interface import ForwardPassMode
-from submissions.batch_sizes import baseline_batch_size
+from submissions.nadamw.batch_sizes import baseline_batch_size
 from submissions.nadamw.self_tuning import chosen
 
 EPSILON = 1e-8

@@ -12,7 +12,7 @@ import math
 import torch
 
 from spec.interface import ForwardPassMode
-from submissions.batch_sizes import baseline_batch_size
+from submissions.nadamw.batch_sizes import baseline_batch_size
 from submissions.nadamw.self_tuning import chosen
 
 EPSILON = 1e-8

@@ -1,4 +1,4 @@
-"""Global batch sizes that the reference submissions share."""
+"""Global batch sizes by workload."""
 
 # Those of the benchmark's baselines; the development workloads' are ours.
 BASELINE = {

@@ -1,0 +1,181 @@
+"""The PyTorch backend on its own: known answers, the workload object.
+
+What it shares with JAX is tested in conformance/.
+"""
+
+import inspect
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backends.pytorch import layers, layouts, losses, placement
+from backends.pytorch.layers import Pass
+from backends.pytorch.submission import Submission
+from backends.pytorch.workload import Workload
+from inputs import pipeline
+from spec import loading, rng, submission_pb2
+from spec.interface import ForwardPassMode, ParameterType
+from spec.parameter_pb2 import AS_IS, CONV, CONV_TRANSPOSE, FLAT, MATRIX, Parameter
+
+EVAL = Pass(train=False)
+
+
+def filled(module: Any, **values: Any) -> Any:
+    """The layer with values in its tensors."""
+    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
+    with torch.no_grad():
+        for name, value in values.items():
+            tensors[name].copy_(torch.as_tensor(value))
+    return module
+
+
+def test_the_typing_protocol_is_the_service() -> None:
+    service = submission_pb2.DESCRIPTOR.services_by_name["Submission"]
+    for method in service.methods:
+        expected = ["self", *(field.name for field in method.input_type.fields)]
+        function = getattr(Submission, method.name)
+        assert list(inspect.signature(function).parameters) == expected, method.name
+
+
+def test_cross_entropy_known_answers() -> None:
+    logits = torch.log(torch.tensor([[0.7, 0.2, 0.1]]))
+    label, smoothing = torch.tensor([0]), 0.3
+    loss = losses.softmax_cross_entropy(label, logits, 0.0)
+    np.testing.assert_allclose(loss, [-math.log(0.7)], rtol=1e-6)
+    expected = -0.7 * math.log(0.7) - 0.1 * (math.log(0.7) + math.log(0.2) + math.log(0.1))
+    smoothed = losses.softmax_cross_entropy(label, logits, smoothing)
+    np.testing.assert_allclose(smoothed, [expected], rtol=1e-6)
+    distribution = losses.softmax_cross_entropy(torch.tensor([[1.0, 0, 0]]), logits, smoothing)
+    np.testing.assert_allclose(distribution, smoothed, rtol=1e-6)
+    tokens = losses.softmax_cross_entropy(label[None], logits[None], 0.0)
+    assert tokens.shape == (1, 1)
+
+
+def test_a_loss_counts_valid_examples_only() -> None:
+    reduced = losses.reduced(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([1.0, 0.0, 1.0]))
+    assert float(reduced["summed"]) == 5 and float(reduced["n_valid_examples"]) == 2
+    np.testing.assert_array_equal(reduced["per_example"], [1, 0, 4])
+    assert float(losses.reduced(torch.ones((2, 3)), None)["n_valid_examples"]) == 6
+
+
+def test_batch_norm_by_hand() -> None:
+    norm = filled(
+        layers.BatchNorm(1, decay=0.9, epsilon=1e-12),
+        weight=[2.0],
+        bias=[1.0],
+        running_mean=[10.0],
+        running_var=[4.0],
+    )
+    x = torch.tensor([1.0, 3.0]).reshape(2, 1, 1, 1)  # mean 2, biased variance 1
+    with torch.no_grad():
+        np.testing.assert_allclose(norm(x, EVAL).flatten(), [-8, -6])
+        np.testing.assert_allclose(norm(x, Pass(train=True)).flatten(), [-1, 3])
+        np.testing.assert_allclose(norm.running_mean, [10])
+        norm(x, Pass(train=True, update_batch_norm=True))
+    np.testing.assert_allclose(norm.running_mean, [9.2], rtol=1e-6)
+    np.testing.assert_allclose(norm.running_var, [3.7], rtol=1e-6)
+
+
+def test_same_padding_puts_the_odd_zero_behind() -> None:
+    conv = filled(layers.Conv(1, 1, (3, 3), stride=2), weight=np.ones((1, 1, 3, 3)))
+    image = torch.arange(16.0).reshape(1, 1, 4, 4)
+    with torch.no_grad():
+        np.testing.assert_array_equal(conv(image)[0, 0], [[45, 39], [66, 50]])
+
+
+def test_causal_attention_sees_no_later_token() -> None:
+    q, k, v = torch.randn(3, 1, 4, 2, 8, generator=torch.Generator().manual_seed(0))
+    before = layers.attention(q, k, v, scale=1.0, causal=True)
+    k[:, 3], v[:, 3] = 9, 9
+    after = layers.attention(q, k, v, scale=1.0, causal=True)
+    np.testing.assert_array_equal(before[:, :3], after[:, :3])
+    assert (before[:, 3] != after[:, 3]).any()
+
+
+def test_dropout_in_training_only_and_scaled() -> None:
+    dropout = layers.Dropout()
+    dropout.site = "here"
+    x = torch.ones(4, 3)
+    mask = torch.arange(12).reshape(4, 3) < 6
+    how = Pass(train=True, dropout_rate=0.75, keep_mask=lambda *_: mask)
+    assert float(dropout(x, how).sum()) == 24
+    np.testing.assert_array_equal(dropout(x, EVAL), x)
+    np.testing.assert_array_equal(dropout(x, Pass(train=True)), x)
+
+
+layout_cases = st.sampled_from(
+    [
+        Parameter(shape=[3, 2], layout=AS_IS),
+        Parameter(shape=[2, 3], layout=FLAT),
+        Parameter(shape=[4, 2, 3], layout=MATRIX, fan_in=4, fan_out=6),
+        Parameter(shape=[2, 3, 4], layout=MATRIX, fan_in=6, fan_out=4),
+        Parameter(shape=[3, 5, 2, 4], layout=CONV),
+        Parameter(shape=[3, 2, 4], layout=CONV),
+        Parameter(shape=[2, 2, 3, 4], layout=CONV_TRANSPOSE),
+    ]
+)
+
+
+@given(layout_cases)
+def test_layouts_go_there_and_back(parameter: Parameter) -> None:
+    canonical = np.arange(math.prod(parameter.shape)).reshape(tuple(parameter.shape))
+    held = layouts.to_torch_layout(parameter, canonical)
+    assert held.shape == layouts.torch_shape(parameter)
+    np.testing.assert_array_equal(layouts.to_canonical(parameter, held), canonical)
+
+
+def test_a_transposed_convolution_has_its_space_reversed() -> None:
+    parameter = Parameter(shape=[2, 2, 1, 1], layout=CONV_TRANSPOSE)
+    held = layouts.to_torch_layout(parameter, np.arange(4).reshape(2, 2, 1, 1))
+    np.testing.assert_array_equal(held[0, 0], [[3, 2], [1, 0]])
+
+
+@pytest.fixture(scope="module")
+def workload() -> Workload:
+    return Workload(loading.load_workload("digits_vit"), "v0.6")
+
+
+def test_dictionaries_have_the_names_of_the_module(workload: Workload) -> None:
+    model, state = workload.init_model_fn(rng.key_words(0, "model"))
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
+    assert shapes == {name: s.shape_tuple for name, s in workload.param_shapes.items()}
+    assert state is None
+    assert set(map(type, workload.model_params_types.values())) == {ParameterType}
+    assert workload.is_output_params("head.kernel")
+
+
+def test_dropout_follows_pytorchs_generator(workload: Workload) -> None:
+    model, _ = workload.init_model_fn(rng.key_words(0, "model"))
+    torch.nn.init.ones_(dict(model.named_parameters())["head.weight"])
+    batch = placement.place_batch(next(pipeline.TrainBatches(workload.message, 0, 4)))
+
+    def logits(seed: int, rate: float) -> np.ndarray:
+        torch.manual_seed(seed)
+        arguments = (model, batch, None, ForwardPassMode.TRAIN, rng.key_words(0, "a"))
+        return workload.model_fn(*arguments, True, dropout_rate=rate)[0].detach().numpy()
+
+    np.testing.assert_array_equal(logits(0, 0.5), logits(0, 0.5))
+    assert (logits(0, 0.5) != logits(1, 0.5)).any()
+    np.testing.assert_array_equal(logits(0, 0.0), logits(1, 0.0))
+
+
+def test_a_model_goes_out_and_comes_in() -> None:
+    workload = Workload(loading.load_workload("digits_resnet"), "v0.6")
+    params, state = workload.export_model(*workload.init_model_fn(rng.key_words(1, "model")))
+    state = {name: array + 1 for name, array in state.items()}
+    again, same_state = workload.export_model(*workload.import_model(params, state))
+    assert list(again) == [p.name for p in workload.parameters]
+    for before, after in ((params, again), (state, same_state)):
+        for name in before:
+            np.testing.assert_array_equal(before[name], after[name])
+
+
+def test_running_out_of_memory_is_recognised() -> None:
+    assert placement.is_out_of_memory(MemoryError())
+    assert placement.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert not placement.is_out_of_memory(RuntimeError("something else"))
