@@ -1,6 +1,7 @@
 """The command: run cases and print a table.
 
 python -m conformance.report [--workload PATTERN] [--level LEVEL ...] [--json FILE]
+python -m conformance.report --golden DIR [--workload PATTERN] [--json FILE]
 """
 
 import argparse
@@ -12,7 +13,7 @@ from google.protobuf import json_format
 from rich.console import Console
 from rich.table import Table
 
-from conformance import runner
+from conformance import golden, runner
 from spec.conformance_pb2 import ConformanceReport, Level, Measurement, WorkloadReport
 from spec.loading import SpecError
 
@@ -34,24 +35,50 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--level", action="append", choices=names, help="repeat for several (default: all)"
     )
     parser.add_argument("--json", type=Path, help="also write the report as JSON to this file")
+    parser.add_argument(
+        "--golden",
+        type=Path,
+        metavar="DIR",
+        help="instead compare both with the golden vectors in this folder",
+    )
     options = parser.parse_args(argv)
-    levels = [
-        level for level in runner.LEVELS if Level.Name(level).lower() in (options.level or names)
-    ]
+    if options.golden and options.level:
+        parser.error("--golden has levels of its own; leave out --level")
     try:
-        cases = [runner.load_case(name) for name in runner.select(options.workload or ["*"])]
+        report = golden_report(options) if options.golden else cases_report(options)
     except SpecError as error:
         print(f"tandem conform: {error}", file=sys.stderr)
         return 2
+    if options.json:
+        options.json.write_text(json_format.MessageToJson(report))
+    return 0 if all(map(runner.passed, report.workloads)) else 1
+
+
+def golden_report(options: argparse.Namespace) -> ConformanceReport:
+    """Compares with golden vectors; prints a line per file and quantity."""
+    report = ConformanceReport()
+    for path in golden.files(options.golden, options.workload or ["*"]):
+        reports = list(golden.run(path))
+        report.workloads.extend(reports)
+        for line in golden.lines(reports):
+            print(line, flush=True)
+    return report
+
+
+def cases_report(options: argparse.Namespace) -> ConformanceReport:
+    """Runs the chosen cases; prints a table."""
+    names = [Level.Name(level).lower() for level in runner.LEVELS]
+    levels = [
+        level for level in runner.LEVELS if Level.Name(level).lower() in (options.level or names)
+    ]
+    cases = [runner.load_case(name) for name in runner.select(options.workload or ["*"])]
     report = ConformanceReport()
     with runner.processes() as testees:
         for case in cases:
             print(f"{case.workload} ...", file=sys.stderr, flush=True)
             report.workloads.append(runner.run_case(testees, case, levels))
     print_table(report, levels)
-    if options.json:
-        options.json.write_text(json_format.MessageToJson(report))
-    return 0 if all(map(runner.passed, report.workloads)) else 1
+    return report
 
 
 def print_table(report: ConformanceReport, levels: Sequence[Level]) -> None:

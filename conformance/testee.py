@@ -23,14 +23,16 @@ import sys
 import traceback
 import types
 from collections.abc import Iterable
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from conformance import golden_answer
 from conformance.filling import filled_parameter, filled_state
 from inputs import pipeline
 from spec import loading, rng
-from spec.interface import ForwardPassMode
+from spec.workload_pb2 import Workload
 
 Arrays = dict[str, np.ndarray]
 ROOT = loading.ROOT.parent / "submissions"
@@ -52,7 +54,7 @@ class Testee(abc.ABC):
     """Answers about one backend. Subclasses say how to touch the framework."""
 
     @abc.abstractmethod
-    def workload(self, name: str) -> Any:
+    def open(self, message: Workload) -> Any:
         """The backend's workload object, with dropout masks of the specification."""
 
     @abc.abstractmethod
@@ -66,6 +68,10 @@ class Testee(abc.ABC):
     @abc.abstractmethod
     def key(self, words: np.ndarray) -> Any:
         """What the framework takes for a random key."""
+
+    @abc.abstractmethod
+    def evaluation_pass(self, workload: Any, model: tuple[Any, Any], batch: Any, key: Any) -> Any:
+        """Logits in evaluation mode."""
 
     @abc.abstractmethod
     def training_pass(
@@ -85,6 +91,9 @@ class Testee(abc.ABC):
     def submission(self, name: str) -> types.ModuleType:
         """The module of a submission for this framework."""
 
+    def workload(self, name: str) -> Any:
+        return self.open(loading.load_workload(name))
+
     def parameters(self, workload: str, seed: int) -> Arrays:
         """`declaration/<name>`: the Parameter message's bytes; `initial/<name>` and
         `initial_state/<name>`.
@@ -98,9 +107,9 @@ class Testee(abc.ABC):
             *chosen.init_model_fn(self.key(rng.key_words(seed, "model")))
         )
         return (
-            _named("declaration", declared)
-            | _named("initial", params)
-            | _named("initial_state", state)
+            named("declaration", declared)
+            | named("initial", params)
+            | named("initial_state", state)
         )
 
     def data(self, workload: str, seed: int, batch_size: int, num_batches: int) -> Arrays:
@@ -148,10 +157,7 @@ class Testee(abc.ABC):
         chosen = self.workload(workload)
         batch = self.place(self._batch(workload, seed, batch_size))
         key = self.key(rng.key_words(seed, "forward"))
-        params, state = self._filled(chosen, seed)
-        logits, _ = chosen.model_fn(
-            params, batch, state, ForwardPassMode.EVAL, key, update_batch_norm=False
-        )
+        logits = self.evaluation_pass(chosen, self._filled(chosen, seed), batch, key)
         loss = chosen.loss_fn(batch["targets"], logits, batch["weights"])
         options = {"dropout_rate": dropout_rate, "label_smoothing": label_smoothing}
         train = self.training_pass(
@@ -161,12 +167,12 @@ class Testee(abc.ABC):
             chosen, self._filled(chosen, seed), batch, key, update_batch_norm=False, **options
         )
         return (
-            _named("eval", self.fetch({"logits": logits, "per_example": loss["per_example"]}))
-            | _named("train", {"logits": train.logits, **train.loss})
-            | _named("gradient", train.gradients)
-            | _named("state", train.state)
+            named("eval", self.fetch({"logits": logits, "per_example": loss["per_example"]}))
+            | named("train", {"logits": train.logits, **train.loss})
+            | named("gradient", train.gradients)
+            | named("state", train.state)
             | {"frozen/logits": frozen.logits}
-            | _named("frozen_state", frozen.state)
+            | named("frozen_state", frozen.state)
         )
 
     def metrics(self, workload: str, seed: int) -> Arrays:
@@ -222,12 +228,14 @@ class Testee(abc.ABC):
                 )
         final, statistics = chosen.export_model(params, state)
         losses = np.array(self.fetch(logger.losses), np.float64)
-        return {"loss": losses} | _named("parameter", final) | _named("final_state", statistics)
+        return {"loss": losses} | named("parameter", final) | named("final_state", statistics)
+
+    def golden(self, file: str) -> Arrays:
+        """Summaries of everything that a file of golden vectors records."""
+        return golden_answer.answer(self, Path(file))
 
     def _filled(self, workload: Any, seed: int) -> tuple[Any, Any]:
-        _, state = workload.export_model(
-            *workload.init_model_fn(self.key(rng.key_words(seed, "model")))
-        )
+        state = workload.initial_state
         return workload.import_model(
             {p.name: filled_parameter(p, seed) for p in workload.parameters},
             {name: filled_state(name, array.shape, seed) for name, array in state.items()},
@@ -237,7 +245,7 @@ class Testee(abc.ABC):
         message = loading.load_workload(workload)
         source = pipeline.open_source(message)
         batch = pipeline.train_batch(source, seed, batch_size, slice(None), 0)
-        weights = batch.get("weights", np.ones(batch["targets"].shape, np.float32)).copy()
+        weights = pipeline.weights_of(batch).copy()
         weights[-1] = 0
         return batch | {"weights": weights}
 
@@ -252,7 +260,7 @@ class LossLogger:
         self.losses.append(metrics["loss"])
 
 
-def _named(prefix: str, arrays: Arrays) -> Arrays:
+def named(prefix: str, arrays: Arrays) -> Arrays:
     return {f"{prefix}/{name}": array for name, array in arrays.items()}
 
 
@@ -270,7 +278,7 @@ def serve(testee: Testee, requests: Iterable[str], answers: IO[str]) -> None:
         question, out = request.pop("question"), request.pop("out")
         try:
             arrays = getattr(testee, question)(**request)
-            with open(out, "wb") as file:
+            with Path(out).open("wb") as file:
                 np.savez(file, **arrays)
             answer: dict[str, Any] = {"ok": True}
         except Exception:  # reported by the runner; the next question may still be answered

@@ -11,8 +11,8 @@ import numpy as np
 from backends.jax import placement
 from backends.jax.workload import Workload
 from conformance.testee import Arrays, Testee, TrainingPass
-from spec import loading
 from spec.interface import ForwardPassMode
+from spec.workload_pb2 import Workload as Message
 
 
 def open_testee() -> Testee:
@@ -20,8 +20,8 @@ def open_testee() -> Testee:
 
 
 class JaxTestee(Testee):
-    def workload(self, name: str) -> Workload:
-        return Workload(loading.load_workload(name), "v0.6", shared_masks=True)
+    def open(self, message: Message) -> Workload:
+        return Workload(message, "v0.6", shared_masks=True)
 
     def place(self, batch: Arrays) -> Any:
         return placement.place_batch(batch)
@@ -34,6 +34,17 @@ class JaxTestee(Testee):
 
     def submission(self, name: str) -> types.ModuleType:
         return importlib.import_module(f"submissions.{name}.submission_jax")
+
+    def evaluation_pass(
+        self, workload: Workload, model: tuple[Any, Any], batch: Any, key: Any
+    ) -> Any:
+        @jax.jit
+        def logits(params: Any, state: Any) -> Any:
+            return workload.model_fn(
+                params, batch, state, ForwardPassMode.EVAL, key, update_batch_norm=False
+            )[0]
+
+        return logits(*model)
 
     def training_pass(
         self,

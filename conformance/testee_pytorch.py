@@ -10,8 +10,8 @@ import torch
 from backends.pytorch import placement
 from backends.pytorch.workload import Workload, as_array
 from conformance.testee import Arrays, Testee, TrainingPass
-from spec import loading
 from spec.interface import ForwardPassMode
+from spec.workload_pb2 import Workload as Message
 
 
 def open_testee() -> Testee:
@@ -19,8 +19,8 @@ def open_testee() -> Testee:
 
 
 class PyTorchTestee(Testee):
-    def workload(self, name: str) -> Workload:
-        return Workload(loading.load_workload(name), "v0.6", shared_masks=True)
+    def open(self, message: Message) -> Workload:
+        return Workload(message, "v0.6", shared_masks=True)
 
     def place(self, batch: Arrays) -> Any:
         return placement.place_batch(batch)
@@ -34,6 +34,15 @@ class PyTorchTestee(Testee):
     def submission(self, name: str) -> types.ModuleType:
         return importlib.import_module(f"submissions.{name}.submission_pytorch")
 
+    def evaluation_pass(
+        self, workload: Workload, model: tuple[Any, Any], batch: Any, key: Any
+    ) -> Any:
+        params, state = model
+        logits, _ = workload.model_fn(
+            params, batch, state, ForwardPassMode.EVAL, key, update_batch_norm=False
+        )
+        return logits
+
     def training_pass(
         self,
         workload: Workload,
@@ -46,7 +55,7 @@ class PyTorchTestee(Testee):
         label_smoothing: float,
     ) -> TrainingPass:
         params, state = model
-        logits, new_state = workload.model_fn(
+        logits, _ = workload.model_fn(
             params,
             batch,
             state,
@@ -59,6 +68,6 @@ class PyTorchTestee(Testee):
             batch["targets"], logits, batch["weights"], label_smoothing=label_smoothing
         )
         (loss["summed"] / loss["n_valid_examples"]).backward()
-        _, statistics = workload.export_model(params, new_state)
+        statistics = workload.export_statistics(params)
         gradients = workload.export_gradients(params)
         return TrainingPass(self.fetch(logits), self.fetch(loss), gradients, statistics)

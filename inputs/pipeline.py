@@ -11,12 +11,14 @@ import collections
 import concurrent.futures
 import functools
 import importlib
+import importlib.util
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
 
 from spec import rng
+from spec.loading import SpecError
 from spec.workload_pb2 import Workload
 
 Batch = dict[str, np.ndarray]
@@ -47,8 +49,10 @@ class Source(Protocol):
 @functools.lru_cache(maxsize=4)
 def _open_cached(serialized: bytes) -> Source:
     workload = Workload.FromString(serialized)
-    module = importlib.import_module(f"inputs.{workload.dataset.WhichOneof('source')}")
-    return module.open_source(workload)
+    source = workload.dataset.WhichOneof("source")
+    if importlib.util.find_spec(f"inputs.{source}") is None:
+        raise SpecError(f"workload {workload.name}: data set {source} cannot be read yet")
+    return importlib.import_module(f"inputs.{source}").open_source(workload)
 
 
 def open_source(workload: Workload) -> Source:
@@ -136,8 +140,8 @@ def eval_batches(
 ) -> Iterator[Batch]:
     """One pass over a split for evaluation, in a fixed order, without augmentation.
 
-    Every batch has the workload's evaluation batch size; `weights`, float32 as `targets`, is 0 on
-    rows that fill up the last one. `eval_train` is a fixed random subset of the training split, the
+    Every batch has the workload's evaluation batch size; `weights` (see `weights_of`) is 0 on rows
+    that fill up the last one. `eval_train` is a fixed random subset of the training split, the
     same for every seed.
     """
     source = open_source(workload)
@@ -173,10 +177,19 @@ def eval_batch(
     size = workload.eval_batch_size
     chosen = indices[number * size : (number + 1) * size]
     batch = source.batch("train" if split == "eval_train" else split, chosen, None)
-    weights = batch.pop("weights", np.ones(batch["targets"].shape, np.float32))
-    batch = {name: _pad(array, size) for name, array in (batch | {"weights": weights}).items()}
+    batch["weights"] = weights_of(batch)
+    batch = {name: _pad(array, size) for name, array in batch.items()}
     rows = size // shard[1]
     return {name: array[shard[0] * rows : (shard[0] + 1) * rows] for name, array in batch.items()}
+
+
+def weights_of(batch: Batch) -> np.ndarray:
+    """The batch's own weights, or ones: float32, one for every label of `targets`, and one for every
+    example where these are images.
+    """
+    targets = batch["targets"]
+    shape = targets.shape if targets.ndim < 3 else targets.shape[:1]
+    return batch.get("weights", np.ones(shape, np.float32))
 
 
 def _pad(array: np.ndarray, size: int) -> np.ndarray:

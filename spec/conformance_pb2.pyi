@@ -18,6 +18,7 @@ class Level(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STATE: _ClassVar[Level]
     METRICS: _ClassVar[Level]
     TRAJECTORY: _ClassVar[Level]
+    OFFICIAL: _ClassVar[Level]
 
 class Measure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -25,6 +26,7 @@ class Measure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     IDENTICAL: _ClassVar[Measure]
     RELATIVE_L2: _ClassVar[Measure]
     RELATIVE_MAX: _ClassVar[Measure]
+    SUMMARY: _ClassVar[Measure]
 LEVEL_UNSPECIFIED: Level
 PARAMETERS: Level
 DATA: Level
@@ -33,10 +35,12 @@ GRADIENT: Level
 STATE: Level
 METRICS: Level
 TRAJECTORY: Level
+OFFICIAL: Level
 MEASURE_UNSPECIFIED: Measure
 IDENTICAL: Measure
 RELATIVE_L2: Measure
 RELATIVE_MAX: Measure
+SUMMARY: Measure
 
 class Bound(_message.Message):
     __slots__ = ("level", "quantity", "measure", "bound", "floor", "growth_per_step", "reason")
@@ -81,6 +85,12 @@ class Case(_message.Message):
     bounds: _containers.RepeatedCompositeFieldContainer[Bound]
     known_failures: _containers.RepeatedCompositeFieldContainer[KnownFailure]
     def __init__(self, workload: _Optional[str] = ..., seed: _Optional[int] = ..., batch_size: _Optional[int] = ..., num_batches: _Optional[int] = ..., dropout_rate: _Optional[float] = ..., label_smoothing: _Optional[float] = ..., submission: _Optional[str] = ..., trial: _Optional[int] = ..., num_steps: _Optional[int] = ..., bounds: _Optional[_Iterable[_Union[Bound, _Mapping]]] = ..., known_failures: _Optional[_Iterable[_Union[KnownFailure, _Mapping]]] = ...) -> None: ...
+
+class GoldenBounds(_message.Message):
+    __slots__ = ("bounds",)
+    BOUNDS_FIELD_NUMBER: _ClassVar[int]
+    bounds: _containers.RepeatedCompositeFieldContainer[Bound]
+    def __init__(self, bounds: _Optional[_Iterable[_Union[Bound, _Mapping]]] = ...) -> None: ...
 
 class KnownFailure(_message.Message):
     __slots__ = ("level", "quantity", "message")

@@ -11,6 +11,7 @@ from spec.parameter_pb2 import (
     BATCH_NORM_SCALE,
     BIAS,
     CONV,
+    CONV_TRANSPOSE,
     CONV_WEIGHT,
     EMBEDDING,
     FLAT,
@@ -67,19 +68,23 @@ def conv(
     *,
     kernel_init: Initializer = LECUN_NORMAL,
     bias_init: Initializer | None = None,
+    transposed: bool = False,
+    output_layer: bool = False,
 ) -> Declarations:
     """`kernel` [*window, inputs, outputs] and, unless bias_init is None, `bias` [outputs]."""
     kernel = Parameter(
         shape=[*window, inputs, outputs],
         type=CONV_WEIGHT,
-        layout=CONV,
+        layout=CONV_TRANSPOSE if transposed else CONV,
         fan_in=math.prod(window) * inputs,
         fan_out=math.prod(window) * outputs,
         initializer=kernel_init,
+        output_layer=output_layer,
     )
     if bias_init is None:
         return {"kernel": kernel}
-    return {"kernel": kernel, "bias": Parameter(shape=[outputs], type=BIAS, initializer=bias_init)}
+    bias = Parameter(shape=[outputs], type=BIAS, initializer=bias_init, output_layer=output_layer)
+    return {"kernel": kernel, "bias": bias}
 
 
 def batch_norm(width: int, scale_init: Initializer = ONES) -> Declarations:

@@ -14,20 +14,30 @@ class Activation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SILU: _ClassVar[Activation]
     GELU_TANH: _ClassVar[Activation]
     TANH: _ClassVar[Activation]
+    LEAKY_RELU: _ClassVar[Activation]
+    SIGMOID: _ClassVar[Activation]
 RELU: Activation
 SILU: Activation
 GELU_TANH: Activation
 TANH: Activation
+LEAKY_RELU: Activation
+SIGMOID: Activation
 
 class Model(_message.Message):
-    __slots__ = ("resnet", "vit", "transformer_lm")
+    __slots__ = ("resnet", "vit", "transformer_lm", "mlp", "dlrm", "unet")
     RESNET_FIELD_NUMBER: _ClassVar[int]
     VIT_FIELD_NUMBER: _ClassVar[int]
     TRANSFORMER_LM_FIELD_NUMBER: _ClassVar[int]
+    MLP_FIELD_NUMBER: _ClassVar[int]
+    DLRM_FIELD_NUMBER: _ClassVar[int]
+    UNET_FIELD_NUMBER: _ClassVar[int]
     resnet: ResNet
     vit: ViT
     transformer_lm: TransformerLM
-    def __init__(self, resnet: _Optional[_Union[ResNet, _Mapping]] = ..., vit: _Optional[_Union[ViT, _Mapping]] = ..., transformer_lm: _Optional[_Union[TransformerLM, _Mapping]] = ...) -> None: ...
+    mlp: Mlp
+    dlrm: Dlrm
+    unet: UNet
+    def __init__(self, resnet: _Optional[_Union[ResNet, _Mapping]] = ..., vit: _Optional[_Union[ViT, _Mapping]] = ..., transformer_lm: _Optional[_Union[TransformerLM, _Mapping]] = ..., mlp: _Optional[_Union[Mlp, _Mapping]] = ..., dlrm: _Optional[_Union[Dlrm, _Mapping]] = ..., unet: _Optional[_Union[UNet, _Mapping]] = ...) -> None: ...
 
 class ResNet(_message.Message):
     __slots__ = ("block", "stem", "blocks_per_stage", "width", "activation", "padding", "last_norm_scale", "num_classes", "num_channels", "image_size", "norm_decay", "norm_epsilon")
@@ -128,3 +138,71 @@ class TransformerLM(_message.Message):
     rope_theta: float
     norm_epsilon: float
     def __init__(self, vocabulary_size: _Optional[int] = ..., sequence_length: _Optional[int] = ..., width: _Optional[int] = ..., depth: _Optional[int] = ..., num_heads: _Optional[int] = ..., mlp_width: _Optional[int] = ..., rope_theta: _Optional[float] = ..., norm_epsilon: _Optional[float] = ...) -> None: ...
+
+class Mlp(_message.Message):
+    __slots__ = ("image_size", "num_channels", "width", "activation", "num_classes")
+    IMAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    NUM_CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    NUM_CLASSES_FIELD_NUMBER: _ClassVar[int]
+    image_size: int
+    num_channels: int
+    width: int
+    activation: Activation
+    num_classes: int
+    def __init__(self, image_size: _Optional[int] = ..., num_channels: _Optional[int] = ..., width: _Optional[int] = ..., activation: _Optional[_Union[Activation, str]] = ..., num_classes: _Optional[int] = ...) -> None: ...
+
+class Dlrm(_message.Message):
+    __slots__ = ("num_dense", "num_categorical", "vocabulary_size", "width", "bottom_widths", "top_widths", "interaction", "embedding_scale", "layer_norm", "norm_epsilon")
+    class Interaction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        DOT: _ClassVar[Dlrm.Interaction]
+        RESIDUAL: _ClassVar[Dlrm.Interaction]
+    DOT: Dlrm.Interaction
+    RESIDUAL: Dlrm.Interaction
+    NUM_DENSE_FIELD_NUMBER: _ClassVar[int]
+    NUM_CATEGORICAL_FIELD_NUMBER: _ClassVar[int]
+    VOCABULARY_SIZE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    BOTTOM_WIDTHS_FIELD_NUMBER: _ClassVar[int]
+    TOP_WIDTHS_FIELD_NUMBER: _ClassVar[int]
+    INTERACTION_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDING_SCALE_FIELD_NUMBER: _ClassVar[int]
+    LAYER_NORM_FIELD_NUMBER: _ClassVar[int]
+    NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    num_dense: int
+    num_categorical: int
+    vocabulary_size: int
+    width: int
+    bottom_widths: _containers.RepeatedScalarFieldContainer[int]
+    top_widths: _containers.RepeatedScalarFieldContainer[int]
+    interaction: Dlrm.Interaction
+    embedding_scale: float
+    layer_norm: bool
+    norm_epsilon: float
+    def __init__(self, num_dense: _Optional[int] = ..., num_categorical: _Optional[int] = ..., vocabulary_size: _Optional[int] = ..., width: _Optional[int] = ..., bottom_widths: _Optional[_Iterable[int]] = ..., top_widths: _Optional[_Iterable[int]] = ..., interaction: _Optional[_Union[Dlrm.Interaction, str]] = ..., embedding_scale: _Optional[float] = ..., layer_norm: _Optional[bool] = ..., norm_epsilon: _Optional[float] = ...) -> None: ...
+
+class UNet(_message.Message):
+    __slots__ = ("image_size", "width", "depth", "activation", "norm", "instance_norm_epsilon", "layer_norm_epsilon")
+    class Norm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        INSTANCE: _ClassVar[UNet.Norm]
+        LAYER: _ClassVar[UNet.Norm]
+    INSTANCE: UNet.Norm
+    LAYER: UNet.Norm
+    IMAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    NORM_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    LAYER_NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    image_size: int
+    width: int
+    depth: int
+    activation: Activation
+    norm: UNet.Norm
+    instance_norm_epsilon: float
+    layer_norm_epsilon: float
+    def __init__(self, image_size: _Optional[int] = ..., width: _Optional[int] = ..., depth: _Optional[int] = ..., activation: _Optional[_Union[Activation, str]] = ..., norm: _Optional[_Union[UNet.Norm, str]] = ..., instance_norm_epsilon: _Optional[float] = ..., layer_norm_epsilon: _Optional[float] = ...) -> None: ...

@@ -156,12 +156,24 @@ class Precision(_message.Message):
     def __init__(self, compute: _Optional[_Union[Precision.Compute, str]] = ..., matmul: _Optional[_Union[Precision.Matmul, str]] = ..., deterministic: _Optional[bool] = ...) -> None: ...
 
 class Dataset(_message.Message):
-    __slots__ = ("digits", "pydoc_text")
+    __slots__ = ("digits", "pydoc_text", "generated", "criteo1tb", "fastmri", "imagenet", "mnist", "cifar10")
     DIGITS_FIELD_NUMBER: _ClassVar[int]
     PYDOC_TEXT_FIELD_NUMBER: _ClassVar[int]
+    GENERATED_FIELD_NUMBER: _ClassVar[int]
+    CRITEO1TB_FIELD_NUMBER: _ClassVar[int]
+    FASTMRI_FIELD_NUMBER: _ClassVar[int]
+    IMAGENET_FIELD_NUMBER: _ClassVar[int]
+    MNIST_FIELD_NUMBER: _ClassVar[int]
+    CIFAR10_FIELD_NUMBER: _ClassVar[int]
     digits: Digits
     pydoc_text: PydocText
-    def __init__(self, digits: _Optional[_Union[Digits, _Mapping]] = ..., pydoc_text: _Optional[_Union[PydocText, _Mapping]] = ...) -> None: ...
+    generated: Generated
+    criteo1tb: Criteo1TB
+    fastmri: FastMRI
+    imagenet: ImageNet
+    mnist: Mnist
+    cifar10: Cifar10
+    def __init__(self, digits: _Optional[_Union[Digits, _Mapping]] = ..., pydoc_text: _Optional[_Union[PydocText, _Mapping]] = ..., generated: _Optional[_Union[Generated, _Mapping]] = ..., criteo1tb: _Optional[_Union[Criteo1TB, _Mapping]] = ..., fastmri: _Optional[_Union[FastMRI, _Mapping]] = ..., imagenet: _Optional[_Union[ImageNet, _Mapping]] = ..., mnist: _Optional[_Union[Mnist, _Mapping]] = ..., cifar10: _Optional[_Union[Cifar10, _Mapping]] = ...) -> None: ...
 
 class Digits(_message.Message):
     __slots__ = ("sha256", "max_shift")
@@ -183,3 +195,87 @@ class PydocText(_message.Message):
     EDITIONS_FIELD_NUMBER: _ClassVar[int]
     editions: _containers.RepeatedCompositeFieldContainer[PydocText.Edition]
     def __init__(self, editions: _Optional[_Iterable[_Union[PydocText.Edition, _Mapping]]] = ...) -> None: ...
+
+class Generated(_message.Message):
+    __slots__ = ("schema", "seed", "noise")
+    class Schema(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        SCHEMA_UNSPECIFIED: _ClassVar[Generated.Schema]
+        IMAGES: _ClassVar[Generated.Schema]
+        CLICKS: _ClassVar[Generated.Schema]
+        RECONSTRUCTIONS: _ClassVar[Generated.Schema]
+    SCHEMA_UNSPECIFIED: Generated.Schema
+    IMAGES: Generated.Schema
+    CLICKS: Generated.Schema
+    RECONSTRUCTIONS: Generated.Schema
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    NOISE_FIELD_NUMBER: _ClassVar[int]
+    schema: Generated.Schema
+    seed: int
+    noise: float
+    def __init__(self, schema: _Optional[_Union[Generated.Schema, str]] = ..., seed: _Optional[int] = ..., noise: _Optional[float] = ...) -> None: ...
+
+class Criteo1TB(_message.Message):
+    __slots__ = ("lines_per_file", "num_test_files", "num_buckets")
+    LINES_PER_FILE_FIELD_NUMBER: _ClassVar[int]
+    NUM_TEST_FILES_FIELD_NUMBER: _ClassVar[int]
+    NUM_BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    lines_per_file: int
+    num_test_files: int
+    num_buckets: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, lines_per_file: _Optional[int] = ..., num_test_files: _Optional[int] = ..., num_buckets: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class FastMRI(_message.Message):
+    __slots__ = ("center_fraction", "acceleration", "clip", "num_validation_volumes")
+    CENTER_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    ACCELERATION_FIELD_NUMBER: _ClassVar[int]
+    CLIP_FIELD_NUMBER: _ClassVar[int]
+    NUM_VALIDATION_VOLUMES_FIELD_NUMBER: _ClassVar[int]
+    center_fraction: float
+    acceleration: float
+    clip: float
+    num_validation_volumes: int
+    def __init__(self, center_fraction: _Optional[float] = ..., acceleration: _Optional[float] = ..., clip: _Optional[float] = ..., num_validation_volumes: _Optional[int] = ...) -> None: ...
+
+class ImageNet(_message.Message):
+    __slots__ = ("mean", "stddev", "min_area", "max_area", "min_aspect", "max_aspect", "resize_size", "randaugment_layers", "randaugment_magnitude", "mixup_alpha")
+    MEAN_FIELD_NUMBER: _ClassVar[int]
+    STDDEV_FIELD_NUMBER: _ClassVar[int]
+    MIN_AREA_FIELD_NUMBER: _ClassVar[int]
+    MAX_AREA_FIELD_NUMBER: _ClassVar[int]
+    MIN_ASPECT_FIELD_NUMBER: _ClassVar[int]
+    MAX_ASPECT_FIELD_NUMBER: _ClassVar[int]
+    RESIZE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    RANDAUGMENT_LAYERS_FIELD_NUMBER: _ClassVar[int]
+    RANDAUGMENT_MAGNITUDE_FIELD_NUMBER: _ClassVar[int]
+    MIXUP_ALPHA_FIELD_NUMBER: _ClassVar[int]
+    mean: _containers.RepeatedScalarFieldContainer[float]
+    stddev: _containers.RepeatedScalarFieldContainer[float]
+    min_area: float
+    max_area: float
+    min_aspect: float
+    max_aspect: float
+    resize_size: int
+    randaugment_layers: int
+    randaugment_magnitude: int
+    mixup_alpha: float
+    def __init__(self, mean: _Optional[_Iterable[float]] = ..., stddev: _Optional[_Iterable[float]] = ..., min_area: _Optional[float] = ..., max_area: _Optional[float] = ..., min_aspect: _Optional[float] = ..., max_aspect: _Optional[float] = ..., resize_size: _Optional[int] = ..., randaugment_layers: _Optional[int] = ..., randaugment_magnitude: _Optional[int] = ..., mixup_alpha: _Optional[float] = ...) -> None: ...
+
+class Mnist(_message.Message):
+    __slots__ = ("mean", "stddev")
+    MEAN_FIELD_NUMBER: _ClassVar[int]
+    STDDEV_FIELD_NUMBER: _ClassVar[int]
+    mean: float
+    stddev: float
+    def __init__(self, mean: _Optional[float] = ..., stddev: _Optional[float] = ...) -> None: ...
+
+class Cifar10(_message.Message):
+    __slots__ = ("mean", "stddev", "margin")
+    MEAN_FIELD_NUMBER: _ClassVar[int]
+    STDDEV_FIELD_NUMBER: _ClassVar[int]
+    MARGIN_FIELD_NUMBER: _ClassVar[int]
+    mean: _containers.RepeatedScalarFieldContainer[float]
+    stddev: _containers.RepeatedScalarFieldContainer[float]
+    margin: int
+    def __init__(self, mean: _Optional[_Iterable[float]] = ..., stddev: _Optional[_Iterable[float]] = ..., margin: _Optional[int] = ...) -> None: ...

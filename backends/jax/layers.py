@@ -18,7 +18,7 @@ from flax import nnx
 from spec import declarations
 from spec.declarations import Declarations
 from spec.initialization import LECUN_NORMAL, ONES, ZEROS
-from spec.models_pb2 import GELU_TANH, RELU, SILU, TANH
+from spec.models_pb2 import GELU_TANH, LEAKY_RELU, RELU, SIGMOID, SILU, TANH
 from spec.parameter_pb2 import (
     ATTENTION_BIAS,
     ATTENTION_K,
@@ -37,11 +37,14 @@ Padding = (
     str | tuple[tuple[int, int], ...]
 )  # `SAME`, `VALID`, or (before, after) for each spatial axis
 
+LEAK = 0.2  # slope of LEAKY_RELU below 0
 ACTIVATIONS: dict[int, Callable[[Array], Array]] = {
     RELU: jax.nn.relu,
     SILU: jax.nn.silu,
     GELU_TANH: lambda x: jax.nn.gelu(x, approximate=True),
     TANH: jnp.tanh,
+    LEAKY_RELU: lambda x: jax.nn.leaky_relu(x, LEAK),
+    SIGMOID: jax.nn.sigmoid,
 }
 
 
@@ -145,11 +148,17 @@ class Conv(nnx.Module):
         padding: Padding = "SAME",
         kernel_init: Initializer = LECUN_NORMAL,
         bias_init: Initializer | None = None,
+        output_layer: bool = False,
     ):
         declare(
             self,
             declarations.conv(
-                window, inputs, outputs, kernel_init=kernel_init, bias_init=bias_init
+                window,
+                inputs,
+                outputs,
+                kernel_init=kernel_init,
+                bias_init=bias_init,
+                output_layer=output_layer,
             ),
         )
         self.strides = (stride,) * len(window)
@@ -166,6 +175,21 @@ class Conv(nnx.Module):
             dimension_numbers=(f"N{space}C", f"{space}IO", f"N{space}C"),
         )
         return y + self.bias[...] if self.has_bias else y
+
+
+class ConvTranspose(nnx.Module):
+    """x [B, H, W, inputs] -> [B, s H, s W, outputs]: every pixel becomes a patch of s x s pixels.
+
+    A transposed convolution with window and stride s, without bias. The kernel lies reversed in
+    space: output pixel s i + a is input pixel i times kernel s - 1 - a, along both axes.
+    """
+
+    def __init__(self, inputs: int, outputs: int, window: int):
+        declare(self, declarations.conv((window, window), inputs, outputs, transposed=True))
+        self.strides = (window, window)
+
+    def __call__(self, x_BHWC: Array) -> Array:
+        return jax.lax.conv_transpose(x_BHWC, self.kernel[...], self.strides, "SAME")
 
 
 class BatchNorm(nnx.Module):
@@ -204,9 +228,38 @@ class LayerNorm(nnx.Module):
         self.epsilon = epsilon
 
     def __call__(self, x: Array) -> Array:
-        centred = x - jnp.mean(x, -1, keepdims=True)
-        var = jnp.mean(jnp.square(centred), -1, keepdims=True)
-        return centred * jax.lax.rsqrt(var + self.epsilon) * self.scale[...] + self.bias[...]
+        return _standardized(x, (-1,), self.epsilon) * self.scale[...] + self.bias[...]
+
+
+class InstanceNorm(nnx.Module):
+    """x [B, H, W, C], each channel of an example normalised by itself (Ulyanov et al. 2016),
+    variance biased; no scale, no bias.
+    """
+
+    def __init__(self, *, epsilon: float):
+        self.epsilon = epsilon
+
+    def __call__(self, x_BHWC: Array) -> Array:
+        return _standardized(x_BHWC, (1, 2), self.epsilon)
+
+
+class ImageLayerNorm(nnx.Module):
+    """x [B, H, W, C] normalised over all of an example, variance biased; a scale and a bias for
+    each channel.
+    """
+
+    def __init__(self, width: int, *, epsilon: float):
+        declare(self, declarations.layer_norm(width))
+        self.epsilon = epsilon
+
+    def __call__(self, x_BHWC: Array) -> Array:
+        return _standardized(x_BHWC, (1, 2, 3), self.epsilon) * self.scale[...] + self.bias[...]
+
+
+def _standardized(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
+    centred = x - jnp.mean(x, axes, keepdims=True)
+    var = jnp.mean(jnp.square(centred), axes, keepdims=True)
+    return centred * jax.lax.rsqrt(var + epsilon)
 
 
 class RMSNorm(nnx.Module):
@@ -251,7 +304,18 @@ class Dropout(nnx.Module):
         if not how.train or (isinstance(rate, int | float) and rate == 0):
             return x
         assert how.keep_mask is not None and self.site
-        return jnp.where(how.keep_mask(self.site, x.shape, rate), x / (1 - rate), 0)
+        keep = how.keep_mask(self.site, self.mask_shape(x.shape), rate)
+        return jnp.where(keep, x / (1 - rate), 0)
+
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+
+class ChannelDropout(Dropout):
+    """Dropout of whole channels of x [B, H, W, C]."""
+
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape[0], 1, 1, shape[3]
 
 
 class MultiHeadAttention(nnx.Module):
@@ -283,3 +347,11 @@ def max_pool(x_BHWC: Array, *, window: int, stride: int, margin: int) -> Array:
     return jax.lax.reduce_window(
         x_BHWC, -jnp.inf, jax.lax.max, (1, window, window, 1), (1, stride, stride, 1), margins
     )
+
+
+def mean_pool(x_BHWC: Array, *, window: int, stride: int) -> Array:
+    """Mean of each window that lies inside the image."""
+    sums = jax.lax.reduce_window(
+        x_BHWC, 0.0, jax.lax.add, (1, window, window, 1), (1, stride, stride, 1), "VALID"
+    )
+    return sums / window**2

@@ -6,7 +6,11 @@ import jax
 from jax import numpy as jnp
 
 from backends.jax.layers import Array
-from spec.workload_pb2 import SOFTMAX_CROSS_ENTROPY
+from spec.workload_pb2 import (
+    MEAN_ABSOLUTE_ERROR,
+    SIGMOID_CROSS_ENTROPY,
+    SOFTMAX_CROSS_ENTROPY,
+)
 
 
 def softmax_cross_entropy(labels: Array, logits: Array, label_smoothing: float | Array) -> Array:
@@ -25,8 +29,23 @@ def softmax_cross_entropy(labels: Array, logits: Array, label_smoothing: float |
     return (1 - label_smoothing) * loss - label_smoothing * jnp.mean(log_p, -1)
 
 
+def sigmoid_cross_entropy(labels: Array, logits: Array, label_smoothing: float | Array) -> Array:
+    """Binary cross-entropy in nats, [B], of `labels` 0 or 1 [B] and `logits` [B, 1]. Smoothing is
+    ignored, as officially.
+    """
+    labels, logits = labels.reshape(-1), logits.reshape(-1)
+    return -labels * jax.nn.log_sigmoid(logits) - (1 - labels) * jax.nn.log_sigmoid(-logits)
+
+
+def mean_absolute_error(labels: Array, logits: Array, label_smoothing: float | Array) -> Array:
+    """Mean of |logits - labels| over each example, [B]. Smoothing has no meaning here."""
+    return jnp.mean(jnp.abs(logits - labels), tuple(range(1, logits.ndim)))
+
+
 LOSSES: dict[int, Callable[[Array, Array, float | Array], Array]] = {
     SOFTMAX_CROSS_ENTROPY: softmax_cross_entropy,
+    SIGMOID_CROSS_ENTROPY: sigmoid_cross_entropy,
+    MEAN_ABSOLUTE_ERROR: mean_absolute_error,
 }
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from jax import numpy as jnp
 
-from backends.jax.layers import Array
-from spec.workload_pb2 import CLASSIFICATION, LANGUAGE_MODEL
+from backends.jax.layers import Array, mean_pool
+from spec.workload_pb2 import CLASSIFICATION, CLICK, LANGUAGE_MODEL, RECONSTRUCTION
 
 Batch = dict[str, Array]
 
@@ -21,13 +21,54 @@ def classification(logits: Array, batch: Batch, loss: Array) -> dict[str, Array]
     }
 
 
-def language_model(logits: Array, batch: Batch, loss: Array) -> dict[str, Array]:
-    """`loss` [B, T] unweighted, of every token."""
+def loss_alone(logits: Array, batch: Batch, loss: Array) -> dict[str, Array]:
+    """`loss` [B] or [B, T] unweighted, of every example or token."""
     weights = batch["weights"]
     return {"loss": jnp.sum(loss * weights), "weight": jnp.sum(weights)}
 
 
+def reconstruction(logits: Array, batch: Batch, loss: Array) -> dict[str, Array]:
+    """`logits` and targets [B, H, W], standardised by each example's `mean` and `std` [B]; `loss`
+    [B] unweighted.
+    """
+    weights = batch["weights"]
+    images, references = (
+        z * batch["std"][:, None, None] + batch["mean"][:, None, None]
+        for z in (logits, batch["targets"])
+    )
+    similarity = ssim(images, references, batch["volume_max"])
+    return {
+        "ssim": jnp.sum(similarity * weights),
+        "loss": jnp.sum(loss * weights),
+        "weight": jnp.sum(weights),
+    }
+
+
+def ssim(a_BHW: Array, b_BHW: Array, data_range_B: Array) -> Array:
+    """Structural similarity (Wang et al. 2004) of each pair, [B] in [-1, 1].
+
+    Over all 7x7 windows inside the image, with uniform weights and sample covariances. Array data range
+    of 0, in rows that fill up a batch, counts as 1.
+    """
+    data_range = jnp.where(data_range_B == 0, 1.0, data_range_B)[:, None, None]
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+
+    def windows(x_BHW: Array) -> Array:
+        return mean_pool(x_BHW[..., None], window=7, stride=1)[..., 0]
+
+    mean_a, mean_b = windows(a_BHW), windows(b_BHW)
+    sample = 49 / 48
+    var_a = sample * (windows(a_BHW * a_BHW) - mean_a * mean_a)
+    var_b = sample * (windows(b_BHW * b_BHW) - mean_b * mean_b)
+    covariance = sample * (windows(a_BHW * b_BHW) - mean_a * mean_b)
+    numerator = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
+    denominator = (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
+    return jnp.clip(jnp.mean(numerator / denominator, (1, 2)), -1, 1)
+
+
 BATCH_SUMS: dict[int, Callable[[Array, Batch, Array], dict[str, Array]]] = {
     CLASSIFICATION: classification,
-    LANGUAGE_MODEL: language_model,
+    LANGUAGE_MODEL: loss_alone,
+    CLICK: loss_alone,
+    RECONSTRUCTION: reconstruction,
 }

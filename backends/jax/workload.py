@@ -65,18 +65,22 @@ class Workload(WorkloadInterface):
     def model_params_types(self) -> Tree:
         return parameters.unflatten({p.name: ParameterType(p.type) for p in self.parameters})
 
+    @property
+    def initial_state(self) -> dict[str, np.ndarray]:
+        """First batch statistics by canonical name."""
+        return {
+            name: np.full(variable.shape, variable.initial, np.float32)
+            for name, variable in layers.walk(self._model)
+            if isinstance(variable, nnx.BatchStat)
+        }
+
     def init_model_fn(self, rng: Array | np.ndarray) -> tuple[Tree, Tree]:
         """First parameters and model state. `rng` is uint32[2]; equal keys give equal bits in every
         backend.
         """
         seed = spec_rng.seed_of(np.asarray(rng))
         params = {p.name: initialization.initial_value(p, seed) for p in self.parameters}
-        state = {
-            name: np.full(variable.shape, variable.initial, np.float32)
-            for name, variable in layers.walk(self._model)
-            if isinstance(variable, nnx.BatchStat)
-        }
-        return self.import_model(params, state)
+        return self.import_model(params, self.initial_state)
 
     def import_model(
         self, params: dict[str, np.ndarray], state: dict[str, np.ndarray]

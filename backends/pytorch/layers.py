@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from spec import declarations
 from spec.declarations import Declarations
 from spec.initialization import LECUN_NORMAL, ONES, ZEROS
-from spec.models_pb2 import GELU_TANH, RELU, SILU, TANH
+from spec.models_pb2 import GELU_TANH, LEAKY_RELU, RELU, SIGMOID, SILU, TANH
 from spec.parameter_pb2 import (
     ATTENTION_BIAS,
     ATTENTION_K,
@@ -41,11 +41,14 @@ Padding = (
     str | tuple[tuple[int, int], ...]
 )  # `SAME`, `VALID`, or (before, after) for each spatial axis
 
+LEAK = 0.2  # slope of LEAKY_RELU below 0
 ACTIVATIONS: dict[int, Callable[[Tensor], Tensor]] = {
     RELU: F.relu,
     SILU: F.silu,
     GELU_TANH: lambda x: F.gelu(x, approximate="tanh"),
     TANH: torch.tanh,
+    LEAKY_RELU: lambda x: F.leaky_relu(x, LEAK),
+    SIGMOID: torch.sigmoid,
 }
 
 # PyTorch's name of an array where it is not the canonical one.
@@ -154,12 +157,18 @@ class Conv(nn.Conv2d):
         padding: Padding = "SAME",
         kernel_init: Initializer = LECUN_NORMAL,
         bias_init: Initializer | None = None,
+        output_layer: bool = False,
     ):
         super().__init__(inputs, outputs, window, stride, bias=bias_init is not None)
         declare(
             self,
             declarations.conv(
-                window, inputs, outputs, kernel_init=kernel_init, bias_init=bias_init
+                window,
+                inputs,
+                outputs,
+                kernel_init=kernel_init,
+                bias_init=bias_init,
+                output_layer=output_layer,
             ),
         )
         self.spatial_padding = padding
@@ -183,6 +192,18 @@ class Conv(nn.Conv2d):
             total = max((-(-size // stride) - 1) * stride + window - size, 0)
             margins.append((total // 2, total - total // 2))
         return tuple(margins)
+
+
+class ConvTranspose(nn.ConvTranspose2d):
+    """x [B, C, H, W] -> [B, C', s H, s W]: every pixel becomes a patch of s x s pixels.
+
+    A transposed convolution with window and stride s, without bias. The canonical kernel lies
+    reversed in space.
+    """
+
+    def __init__(self, inputs: int, outputs: int, window: int):
+        super().__init__(inputs, outputs, window, window, bias=False)
+        declare(self, declarations.conv((window, window), inputs, outputs, transposed=True))
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -225,6 +246,28 @@ class LayerNorm(nn.LayerNorm):
         declare(self, declarations.layer_norm(width))
 
 
+class InstanceNorm(nn.InstanceNorm2d):
+    """x [B, C, H, W], each channel of an example normalised by itself (Ulyanov et al. 2016),
+    variance biased; no scale, no bias.
+    """
+
+    def __init__(self, *, epsilon: float):
+        super().__init__(0, epsilon)  # without scale and bias the number of channels is not used
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        return F.instance_norm(x_BCHW, eps=self.eps)
+
+
+class ImageLayerNorm(nn.GroupNorm):
+    """x [B, C, H, W] normalised over all of an example, variance biased; a scale and a bias for
+    each channel.
+    """
+
+    def __init__(self, width: int, *, epsilon: float):
+        super().__init__(1, width, epsilon)
+        declare(self, declarations.layer_norm(width))
+
+
 class RMSNorm(nn.RMSNorm):
     """x [..., D] divided by its root mean square over the last axis (Zhang and Sennrich 2019)."""
 
@@ -262,9 +305,26 @@ class Dropout(nn.Module):
         if not how.train or rate == 0.0:
             return x
         if how.keep_mask is None:
-            return F.dropout(x, rate)
+            return self.own_dropout(x, rate)
         assert self.site
-        return torch.where(how.keep_mask(self.site, tuple(x.shape), rate), x / (1 - rate), 0)
+        keep = how.keep_mask(self.site, self.mask_shape(tuple(x.shape)), rate)
+        return torch.where(keep, x / (1 - rate), 0)
+
+    def own_dropout(self, x: Tensor, rate: float) -> Tensor:
+        return F.dropout(x, rate)
+
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+
+class ChannelDropout(Dropout):
+    """Dropout of whole channels of x [B, C, H, W]."""
+
+    def own_dropout(self, x: Tensor, rate: float) -> Tensor:
+        return F.dropout2d(x, rate)
+
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape[0], shape[1], 1, 1
 
 
 class MultiHeadAttention(nn.Module):
@@ -295,3 +355,8 @@ def attention(
 def max_pool(x_BCHW: Tensor, *, window: int, stride: int, margin: int) -> Tensor:
     """Largest value of each window; `margin` pixels on each side never win."""
     return F.max_pool2d(x_BCHW, window, stride, margin)
+
+
+def mean_pool(x_BCHW: Tensor, *, window: int, stride: int) -> Tensor:
+    """Mean of each window that lies inside the image."""
+    return F.avg_pool2d(x_BCHW, window, stride)

@@ -6,7 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spec.workload_pb2 import SOFTMAX_CROSS_ENTROPY
+from spec.workload_pb2 import (
+    MEAN_ABSOLUTE_ERROR,
+    SIGMOID_CROSS_ENTROPY,
+    SOFTMAX_CROSS_ENTROPY,
+)
 
 
 def softmax_cross_entropy(labels: Tensor, logits: Tensor, label_smoothing: float) -> Tensor:
@@ -25,8 +29,22 @@ def softmax_cross_entropy(labels: Tensor, logits: Tensor, label_smoothing: float
     return loss.view(logits.shape[:-1])
 
 
+def sigmoid_cross_entropy(labels: Tensor, logits: Tensor, label_smoothing: float) -> Tensor:
+    """Binary cross-entropy in nats, [B], of `labels` 0 or 1 [B] and `logits` [B, 1]. Smoothing is
+    ignored, as officially.
+    """
+    return F.binary_cross_entropy_with_logits(logits.view(-1), labels.view(-1), reduction="none")
+
+
+def mean_absolute_error(labels: Tensor, logits: Tensor, label_smoothing: float) -> Tensor:
+    """Mean of |logits - labels| over each example, [B]. Smoothing has no meaning here."""
+    return torch.mean(torch.abs(logits - labels), tuple(range(1, logits.ndim)))
+
+
 LOSSES: dict[int, Callable[[Tensor, Tensor, float], Tensor]] = {
     SOFTMAX_CROSS_ENTROPY: softmax_cross_entropy,
+    SIGMOID_CROSS_ENTROPY: sigmoid_cross_entropy,
+    MEAN_ABSOLUTE_ERROR: mean_absolute_error,
 }
 
 

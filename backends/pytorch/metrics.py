@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from spec.workload_pb2 import CLASSIFICATION, LANGUAGE_MODEL
+from backends.pytorch.layers import mean_pool
+from spec.workload_pb2 import CLASSIFICATION, CLICK, LANGUAGE_MODEL, RECONSTRUCTION
 
 Batch = dict[str, Tensor]
 
@@ -21,13 +22,54 @@ def classification(logits: Tensor, batch: Batch, loss: Tensor) -> dict[str, Tens
     }
 
 
-def language_model(logits: Tensor, batch: Batch, loss: Tensor) -> dict[str, Tensor]:
-    """`loss` [B, T] unweighted, of every token."""
+def loss_alone(logits: Tensor, batch: Batch, loss: Tensor) -> dict[str, Tensor]:
+    """`loss` [B] or [B, T] unweighted, of every example or token."""
     weights = batch["weights"]
     return {"loss": torch.sum(loss * weights), "weight": torch.sum(weights)}
 
 
+def reconstruction(logits: Tensor, batch: Batch, loss: Tensor) -> dict[str, Tensor]:
+    """`logits` and targets [B, H, W], standardised by each example's `mean` and `std` [B]; `loss`
+    [B] unweighted.
+    """
+    weights = batch["weights"]
+    images, references = (
+        z * batch["std"][:, None, None] + batch["mean"][:, None, None]
+        for z in (logits, batch["targets"])
+    )
+    similarity = ssim(images, references, batch["volume_max"])
+    return {
+        "ssim": torch.sum(similarity * weights),
+        "loss": torch.sum(loss * weights),
+        "weight": torch.sum(weights),
+    }
+
+
+def ssim(a_BHW: Tensor, b_BHW: Tensor, data_range_B: Tensor) -> Tensor:
+    """Structural similarity (Wang et al. 2004) of each pair, [B] in [-1, 1].
+
+    Over all 7x7 windows inside the image, with uniform weights and sample covariances. Tensor data range
+    of 0, in rows that fill up a batch, counts as 1.
+    """
+    data_range = torch.where(data_range_B == 0, 1.0, data_range_B)[:, None, None]
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+
+    def windows(x_BHW: Tensor) -> Tensor:
+        return mean_pool(x_BHW[:, None], window=7, stride=1)[:, 0]
+
+    mean_a, mean_b = windows(a_BHW), windows(b_BHW)
+    sample = 49 / 48
+    var_a = sample * (windows(a_BHW * a_BHW) - mean_a * mean_a)
+    var_b = sample * (windows(b_BHW * b_BHW) - mean_b * mean_b)
+    covariance = sample * (windows(a_BHW * b_BHW) - mean_a * mean_b)
+    numerator = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
+    denominator = (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
+    return torch.clip(torch.mean(numerator / denominator, (1, 2)), -1, 1)
+
+
 BATCH_SUMS: dict[int, Callable[[Tensor, Batch, Tensor], dict[str, Tensor]]] = {
     CLASSIFICATION: classification,
-    LANGUAGE_MODEL: language_model,
+    LANGUAGE_MODEL: loss_alone,
+    CLICK: loss_alone,
+    RECONSTRUCTION: reconstruction,
 }

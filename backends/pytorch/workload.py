@@ -74,6 +74,16 @@ class Workload(WorkloadInterface):
     def model_params_types(self) -> dict[str, ParameterType]:
         return {name: ParameterType(p.type) for name, p in self._by_torch_name.items()}
 
+    @property
+    def initial_state(self) -> dict[str, np.ndarray]:
+        """First batch statistics by canonical name."""
+        state = {}
+        for name, part in self._abstract_model().named_modules():
+            if isinstance(part, BatchNorm):
+                state[f"{name}.mean"] = np.zeros(part.num_features, np.float32)
+                state[f"{name}.var"] = np.ones(part.num_features, np.float32)
+        return state
+
     def init_model_fn(self, rng: np.ndarray) -> tuple[nn.Module, None]:
         """The model with its first values. `rng` is uint32[2]; equal keys give equal bits in every
         backend.
@@ -83,14 +93,12 @@ class Workload(WorkloadInterface):
         seed = spec_rng.seed_of(rng)
         torch.manual_seed(seed)
         params = {p.name: initialization.initial_value(p, seed) for p in self.parameters}
-        return self.import_model(params, {})
+        return self.import_model(params, self.initial_state)
 
     def import_model(
         self, params: dict[str, np.ndarray], state: dict[str, np.ndarray]
     ) -> tuple[nn.Module, None]:
-        """The model from canonical arrays by canonical name. Statistics that are not in `state` are
-        the initial ones.
-        """
+        """The model from canonical arrays by canonical name."""
         model = self._abstract_model().to_empty(device=placement.device())
         tensors = dict(model.named_parameters())
         with torch.no_grad():
@@ -100,22 +108,25 @@ class Workload(WorkloadInterface):
                 for constant, value in getattr(part, "constants", {}).items():
                     getattr(part, constant).copy_(as_tensor(value))
                 if isinstance(part, BatchNorm):
-                    part.reset_running_stats()
-                    if f"{name}.mean" in state:
-                        part.running_mean.copy_(as_tensor(state[f"{name}.mean"]))
-                        part.running_var.copy_(as_tensor(state[f"{name}.var"]))
+                    part.running_mean.copy_(as_tensor(state[f"{name}.mean"]))
+                    part.running_var.copy_(as_tensor(state[f"{name}.var"]))
+                    part.num_batches_tracked.zero_()
         return model, None
 
     def export_model(
         self, params: nn.Module, model_state: None
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """The inverse of `import_model`."""
+        return self._canonical(dict(params.named_parameters())), self.export_statistics(params)
+
+    def export_statistics(self, params: nn.Module) -> dict[str, np.ndarray]:
+        """The batch statistics that stand in the module, by canonical name."""
         state = {}
         for name, part in params.named_modules():
             if isinstance(part, BatchNorm):
                 state[f"{name}.mean"] = as_array(part.running_mean)
                 state[f"{name}.var"] = as_array(part.running_var)
-        return self._canonical(dict(params.named_parameters())), state
+        return state
 
     def export_gradients(self, params: nn.Module) -> dict[str, np.ndarray]:
         """The gradients that stand in the parameters, by canonical name."""

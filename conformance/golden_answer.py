@@ -1,0 +1,81 @@
+"""What a backend gives for a file of golden vectors, as summaries (conformance/golden_vectors.py)."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from conformance import golden_streams, golden_vectors
+from conformance.golden_vectors import Summary, Vectors
+from spec import official
+
+if TYPE_CHECKING:
+    from conformance.testee import Testee
+
+Arrays = dict[str, np.ndarray]
+
+
+def answer(testee: Testee, file: Path) -> Arrays:
+    """The file's quantities as this backend has them, on the file's own parameters and inputs."""
+    vectors = golden_vectors.read(file)
+    workload = testee.open(vectors.workload)
+    batch = golden_streams.batch(vectors.base)
+    shapes = {p.name: tuple(p.shape) for p in workload.parameters}
+    shapes |= {name: array.shape for name, array in workload.initial_state.items()}
+    paths = official.jax_paths(vectors.workload.model, shapes)
+    arrays = {name: _filled(vectors, paths[name], shape) for name, shape in shapes.items()}
+    found = _summaries("input", batch) | _summaries("parameter", arrays, paths)
+    state = {name: arrays.pop(name) for name in workload.initial_state}
+    model = workload.import_model(arrays, state)
+    del arrays  # they may be gigabytes
+    placed, key = testee.place(batch), testee.key(np.zeros(2, np.uint32))
+    logits = testee.evaluation_pass(workload, model, placed, key)
+    found |= _summaries("eval", {"logits": testee.fetch(logits)})
+    for name in ("loss", *vectors.recorded["eval"].get("extra_losses", {})):
+        loss = testee.fetch(_loss(workload, placed, logits, name))
+        found |= _summaries(f"eval/{name}", _with_mean(loss))
+    if vectors.metrics:
+        values = workload.evaluate(*model, key, [batch])
+        found |= _summaries("eval", {name: np.asarray(values[name]) for name in vectors.metrics})
+    train = testee.training_pass(
+        workload, model, placed, key, update_batch_norm=True, dropout_rate=0.0, label_smoothing=0.0
+    )
+    gradients = _summaries("gradient", train.gradients, paths)
+    norm = math.sqrt(sum(summary.norm**2 for summary in gradients.values()))
+    return golden_vectors.to_arrays(
+        found
+        | gradients
+        | {"gradient_norm": golden_vectors.of_array(np.asarray(norm))}
+        | _summaries("train", {"logits": train.logits})
+        | _summaries("train/loss", _with_mean(train.loss))
+        | _summaries("state", train.state, paths)
+    )
+
+
+def _filled(vectors: Vectors, path: str, shape: tuple[int, ...]) -> np.ndarray:
+    return golden_streams.filled(path, vectors.kind(path), shape, vectors.embedding_scale)
+
+
+def _loss(workload: Any, batch: Any, logits: Any, name: str) -> Any:
+    """The loss, or a file's other one: `no_mask`, or `label_smoothing_<number>`."""
+    mask = None if name == "no_mask" else batch["weights"]
+    smoothing = name.removeprefix("label_smoothing_")
+    rate = float(smoothing) if smoothing != name else 0.0
+    return workload.loss_fn(batch["targets"], logits, mask, label_smoothing=rate)
+
+
+def _with_mean(loss: Arrays) -> Arrays:
+    return loss | {"mean": loss["summed"] / loss["n_valid_examples"]}
+
+
+def _summaries(
+    prefix: str, arrays: Arrays, paths: dict[str, str] | None = None
+) -> dict[str, Summary]:
+    """Summaries by quantity; `paths` translates names."""
+    return {
+        f"{prefix}/{paths[name] if paths else name}": golden_vectors.of_array(array)
+        for name, array in arrays.items()
+    }

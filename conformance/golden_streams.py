@@ -1,0 +1,116 @@
+"""What golden vectors were measured on: parameters, state and batches made from named streams.
+
+The recipe is that of the vectors' author: a stream is numpy's Philox generator, its key the CRC-32
+of a text. Parameters are named by their official flattened JAX path.
+"""
+
+import math
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+
+def generator(text: str) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=zlib.crc32(text.encode())))
+
+
+def normal(text: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Standard normal float32."""
+    return generator(text).standard_normal(shape, dtype=np.float32)
+
+
+def integers(text: str, low: int, high: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Uniform int64 in [low, high)."""
+    return generator(text).integers(low, high, size=shape)
+
+
+def filled(
+    path: str, kind: str, shape: tuple[int, ...], embedding_scale: float = 0.0
+) -> np.ndarray:
+    """A parameter or batch statistic of one of the recipe's kinds, float32.
+
+    `embedding_scale` replaces 1/sqrt(width) of embeddings unless it is 0.
+
+    Raises:
+      ValueError: unknown kind.
+    """
+    x = normal(path, shape)
+    scales = {
+        "kernel": lambda: 1 / math.sqrt(math.prod(shape[:-1])),
+        "kernel_qkv": lambda: 1 / math.sqrt(shape[0]),
+        "embedding": lambda: embedding_scale or 1 / math.sqrt(shape[-1]),
+    }
+    if kind in scales:
+        x *= np.float32(scales[kind]())
+        return x
+    tenth = np.float32(0.1)
+    if kind in ("bias", "scale0", "bn_mean"):
+        return tenth * x
+    if kind == "scale1":
+        return 1 + tenth * x
+    if kind == "bn_var":
+        return 1 + tenth * np.abs(x)
+    raise ValueError(f"{path}: kind of fill is {kind!r}, which is none of the recipe's")
+
+
+def batch(base: str) -> Arrays:
+    """The batch for all variants of a base workload.
+
+    Raises:
+      ValueError: there is no recipe for this workload.
+    """
+    if base not in BATCHES:
+        raise ValueError(f"no recipe for the inputs of {base}; there are {', '.join(BATCHES)}")
+    return BATCHES[base](base)
+
+
+def _clicks(base: str) -> Arrays:
+    dense = np.log1p(np.maximum(normal(f"{base}/dense", (4, 13)), 0) * np.float32(3))
+    ids = integers(f"{base}/cat", 0, 2**24, (4, 26)).astype(np.float32)
+    targets = integers(f"{base}/targets", 0, 2, (4,)).astype(np.float32)
+    inputs = np.concatenate([dense, ids], 1)
+    return {"inputs": inputs, "targets": targets, "weights": _weights(4)}
+
+
+def _images(num_examples: int, shape: tuple[int, ...], num_classes: int) -> Callable[[str], Arrays]:
+    def make(base: str) -> Arrays:
+        targets = integers(f"{base}/targets", 0, num_classes, (num_examples,))
+        return {
+            "inputs": normal(f"{base}/inputs", (num_examples, *shape)),
+            "targets": targets.astype(np.int32),
+            "weights": _weights(num_examples),
+        }
+
+    return make
+
+
+def _reconstructions(base: str) -> Arrays:
+    shape, tenth = (2, 320, 320), np.float32(0.1)
+    return {
+        "inputs": normal(f"{base}/inputs", shape),
+        "targets": normal(f"{base}/targets", shape),
+        "mean": tenth * normal(f"{base}/mean", (2,)),
+        "std": 1 + tenth * np.abs(normal(f"{base}/std", (2,))),
+        "volume_max": 6 + tenth * np.abs(normal(f"{base}/volume_max", (2,))),
+        "weights": _weights(2),
+    }
+
+
+def _weights(num_examples: int) -> np.ndarray:
+    """Ones; in a batch of four the last example does not count."""
+    weights = np.ones(num_examples, np.float32)
+    weights[3:] = 0
+    return weights
+
+
+BATCHES: dict[str, Callable[[str], Arrays]] = {
+    "criteo1tb": _clicks,
+    "fastmri": _reconstructions,
+    "imagenet_resnet": _images(4, (224, 224, 3), 1000),
+    "imagenet_vit": _images(2, (224, 224, 3), 1000),
+    "mnist": _images(4, (28, 28, 1), 10),
+    "cifar": _images(4, (32, 32, 3), 10),
+}

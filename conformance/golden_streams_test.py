@@ -1,0 +1,53 @@
+"""Known answers of the recipe behind golden vectors."""
+
+import math
+
+import numpy as np
+import pytest
+
+from conformance import golden_streams
+
+
+def test_streams_have_their_published_first_values() -> None:
+    # From the files of golden vectors: the input of mnist, and the first bias of every workload.
+    images = golden_streams.batch("mnist")["inputs"].reshape(-1)
+    np.testing.assert_array_equal(
+        images[:3], np.float32([-0.11639837920665741, 0.35976314544677734, 0.1517530083656311])
+    )
+    bias = golden_streams.filled("Dense_0/bias", "bias", (128,))
+    np.testing.assert_array_equal(bias[:2], np.float32([0.03177613392472267, -0.07177026569843292]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "scale"),
+    [
+        ("kernel", (3, 3, 2, 5), 1 / math.sqrt(18)),
+        ("kernel_qkv", (16, 2, 8), 1 / 4),
+        ("embedding", (7, 4), 1 / 2),
+    ],
+)
+def test_matrices_are_scaled_by_their_fan_in(
+    kind: str, shape: tuple[int, ...], scale: float
+) -> None:
+    filled = golden_streams.filled("a", kind, shape)
+    np.testing.assert_array_equal(filled, golden_streams.normal("a", shape) * np.float32(scale))
+    assert filled.dtype == np.float32
+
+
+def test_scales_and_variances_lie_around_one() -> None:
+    x = golden_streams.normal("a", (100,))
+    np.testing.assert_allclose(golden_streams.filled("a", "scale1", (100,)), 1 + 0.1 * x, rtol=1e-6)
+    assert golden_streams.filled("a", "bn_var", (100,)).min() >= 1
+
+
+def test_unknown_kinds_and_workloads_are_refused() -> None:
+    with pytest.raises(ValueError, match="scale2"):
+        golden_streams.filled("a", "scale2", (1,))
+    with pytest.raises(ValueError, match="digits_vit"):
+        golden_streams.batch("digits_vit")
+
+
+@pytest.mark.parametrize("base", golden_streams.BATCHES)
+def test_only_a_fourth_example_is_masked(base: str) -> None:
+    batch = golden_streams.batch(base)
+    assert batch["weights"].tolist() == [1, 1, 1, 0][: len(batch["inputs"])]

@@ -1,0 +1,61 @@
+"""Both backends against golden vectors, where these are at hand, and what a wrong answer gives."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from conformance import golden, golden_vectors, report, runner
+from spec.conformance_pb2 import WorkloadReport
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("TANDEM_SHARED", ROOT.parent / "shared"))
+VECTORS = SHARED / "reference" / "golden" / "vectors"
+needs_vectors = pytest.mark.skipif(
+    not VECTORS.is_dir(),
+    reason="no golden vectors; TANDEM_SHARED names the folder that has reference/golden",
+)
+
+
+@needs_vectors
+def test_both_backends_agree_with_the_official_implementation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "report.json"
+    assert report.main(["--golden", str(VECTORS), "--workload", "mnist", "--json", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any("gradient" in line and "jax" in line and "pytorch" in line for line in lines)
+    assert len(json.loads(out.read_text())["workloads"]) == 2
+
+
+@needs_vectors
+def test_a_wrong_answer_fails() -> None:
+    vectors = golden_vectors.read(VECTORS / "mnist.json")
+    golden_answer = {k: s for k, s in golden_vectors.expected(vectors) if s is not None}
+    answer = golden_vectors.to_arrays(golden_answer)
+    assert all(m.passed for m in golden.compare(vectors, answer))
+    answer["eval/logits"] = answer["eval/logits"] * 1.001
+    del answer["gradient/Dense_0/bias"]
+    failed = [m.quantity for m in golden.compare(vectors, answer) if not m.passed]
+    assert failed == ["eval/logits", "gradient/Dense_0/bias"]
+
+
+def test_a_file_that_cannot_be_compared_fails_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "finewebedu_lm.json").write_text("{}")
+    assert report.main(["--golden", str(tmp_path)]) == 1
+    assert "not a file of golden vectors" in capsys.readouterr().out
+    assert report.main(["--golden", str(tmp_path), "--workload", "wmt"]) == 2
+
+
+def test_lines_name_the_worst_of_a_group() -> None:
+    reports = [WorkloadReport(workload="w", backends=[b]) for b in runner.BACKENDS]
+    for error, one in zip((1e-7, 1e-3), reports, strict=True):
+        one.measurements.add(quantity="gradient/a", error=1e-8, bound=1e-4, passed=True)
+        one.measurements.add(quantity="gradient/b", error=error, bound=1e-4, passed=error < 1e-4)
+    lines = list(golden.lines(reports))
+    assert " ".join(lines[0].split()) == "w gradient jax 1.0e-07 pytorch 1.0e-03 FAIL bound 1e-04"
+    assert lines[1].startswith("FAIL pytorch w") and "gradient/b" in lines[1]
+    assert len(lines) == 2
