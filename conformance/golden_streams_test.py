@@ -12,10 +12,13 @@ def test_streams_have_their_published_first_values() -> None:
     # From the files of golden vectors: the input of mnist, and the first bias of every workload.
     images = golden_streams.batch("mnist")["inputs"].reshape(-1)
     np.testing.assert_array_equal(
-        images[:3], np.float32([-0.11639837920665741, 0.35976314544677734, 0.1517530083656311])
+        images[:3],
+        np.array([-0.11639837920665741, 0.35976314544677734, 0.1517530083656311], np.float32),
     )
     bias = golden_streams.filled("Dense_0/bias", "bias", (128,))
-    np.testing.assert_array_equal(bias[:2], np.float32([0.03177613392472267, -0.07177026569843292]))
+    np.testing.assert_array_equal(
+        bias[:2], np.array([0.03177613392472267, -0.07177026569843292], np.float32)
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from spec.loading import SpecError
 
 
 def measurement(**values: Any) -> Measurement:
-    return Measurement(**{"level": FORWARD, "quantity": "eval/logits", "bound": 1e-5} | values)
+    fields: dict[str, Any] = {"level": FORWARD, "quantity": "eval/logits", "bound": 1e-5}
+    return Measurement(**fields | values)
 
 
 FAILING = measurement(error=1e-3, detail="at [0]: 1.0 against 2.0")

@@ -22,6 +22,7 @@ from spec.workload_pb2 import Workload as Message
 
 Tree = dict[str, Any]  # nested dict; the path to a leaf, joined by dots, is its canonical name
 Batch = dict[str, Any]
+Key = Array | np.ndarray  # uint32[2]
 
 
 class Workload(WorkloadInterface):
@@ -74,7 +75,7 @@ class Workload(WorkloadInterface):
             if isinstance(variable, nnx.BatchStat)
         }
 
-    def init_model_fn(self, rng: Array | np.ndarray) -> tuple[Tree, Tree]:
+    def init_model_fn(self, rng: Key) -> tuple[Tree, Tree]:
         """First parameters and model state. `rng` is uint32[2]; equal keys give equal bits in every
         backend.
         """
@@ -106,7 +107,7 @@ class Workload(WorkloadInterface):
         augmented_and_preprocessed_input_batch: Batch,
         model_state: Tree,
         mode: ForwardPassMode,
-        rng: Array | np.ndarray,
+        rng: Key,
         update_batch_norm: bool,
         dropout_rate: float | Array | None = None,
     ) -> tuple[Array, Tree]:
@@ -152,8 +153,8 @@ class Workload(WorkloadInterface):
         return activations.get(loss_type, lambda x: x)(logits_batch)
 
     @functools.cached_property
-    def _eval_step(self) -> Callable[[Tree, Tree, Batch, Array], dict[str, Array]]:
-        def step(params: Tree, model_state: Tree, batch: Batch, rng: Array) -> dict[str, Array]:
+    def _eval_step(self) -> Callable[[Tree, Tree, Batch, Key], dict[str, Array]]:
+        def step(params: Tree, model_state: Tree, batch: Batch, rng: Key) -> dict[str, Array]:
             logits, _ = self.model_fn(
                 params, batch, model_state, ForwardPassMode.EVAL, rng, update_batch_norm=False
             )
@@ -163,7 +164,7 @@ class Workload(WorkloadInterface):
         return jax.jit(step)
 
     def evaluate(
-        self, params: Tree, model_state: Tree, rng: Array | np.ndarray, batches: Iterable[Batch]
+        self, params: Tree, model_state: Tree, rng: Key, batches: Iterable[Batch]
     ) -> dict[str, float]:
         """Metrics of one split. `batches` are of numpy arrays and have `weights`."""
         sums = [
@@ -173,12 +174,12 @@ class Workload(WorkloadInterface):
         return spec_metrics.from_batches(self.message.metrics, jax.device_get(sums))
 
 
-def own_keep_mask(key: Array, site: str, shape: tuple[int, ...], rate: float | Array) -> Array:
+def own_keep_mask(key: Key, site: str, shape: tuple[int, ...], rate: float | Array) -> Array:
     """A dropout mask from JAX's generator."""
     return jax.random.bernoulli(jax.random.fold_in(key, zlib.crc32(site.encode())), 1 - rate, shape)
 
 
-def shared_keep_mask(key: Array, site: str, shape: tuple[int, ...], rate: float | Array) -> Array:
+def shared_keep_mask(key: Key, site: str, shape: tuple[int, ...], rate: float | Array) -> Array:
     """A dropout mask from the specification's generator: the same in every backend for the same
     key.
     """

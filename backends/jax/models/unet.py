@@ -76,8 +76,8 @@ class Model(nnx.Module):
             skipped.append(x)
             x = mean_pool(x, window=2, stride=2)
         x = self.bottleneck(x, how)
-        for block in self.up:
-            x = block(x, skipped.pop(), how)
+        for up in self.up:
+            x = up(x, skipped.pop(), how)
         return self.head_conv(x)[..., 0]
 
 
