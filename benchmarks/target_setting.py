@@ -9,7 +9,6 @@ from there by hand, and a test compares them.
 """
 
 import argparse
-import collections
 import contextlib
 import importlib
 import json
@@ -17,6 +16,8 @@ import platform
 import statistics
 from typing import Any
 
+from harness import tuning
+from harness.submission import ROOT
 from inputs import pipeline
 from spec import loading, rng
 from spec.workload_pb2 import Workload
@@ -63,11 +64,13 @@ def run(options: argparse.Namespace, seed: int) -> dict[str, Any]:
     num_steps = round(HORIZON * message.rules["v0.6"].step_hint)
     message.rules["v0.6"].step_hint = num_steps
     workload = backend.Workload(message, "v0.6")
-    points = loading.ROOT.parent / "submissions" / options.submission / "search_space.json"
-    fields = json.loads(points.read_text())[options.trial - 1]
+    points = tuning.read_points(
+        ROOT / options.submission / "search_space.json", options.trial, seed=0
+    )
+    fields = points[options.trial - 1]
     if options.learning_rate is not None:
         fields["learning_rate"] = options.learning_rate
-    point = collections.namedtuple("Hyperparameters", fields)(**fields)
+    point = tuning.as_object(fields)
     key = placement.rng(rng.key_words(seed, "model"))
     params, state = workload.init_model_fn(key)
     optimizer = submission.init_optimizer_state(workload, params, state, point, key)

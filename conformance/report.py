@@ -7,7 +7,6 @@ python -m conformance.report --golden DIR [--workload PATTERN] [--json FILE]
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from google.protobuf import json_format
 from rich.console import Console
@@ -16,6 +15,7 @@ from rich.table import Table
 from conformance import golden, runner
 from spec.conformance_pb2 import ConformanceReport, Level, Measurement, WorkloadReport
 from spec.loading import SpecError
+from spec.user_paths import user_path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,10 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--level", action="append", choices=names, help="repeat for several (default: all)"
     )
-    parser.add_argument("--json", type=Path, help="also write the report as JSON to this file")
+    parser.add_argument(
+        "--json", type=user_path, metavar="FILE", help="also write the report as JSON to this file"
+    )
     parser.add_argument(
         "--golden",
-        type=Path,
+        type=user_path,
         metavar="DIR",
         help="instead compare both with the golden vectors in this folder",
     )

@@ -13,7 +13,6 @@ to a framework stands in conformance/testee_jax.py and conformance/testee_pytorc
 
 import abc
 import argparse
-import collections
 import contextlib
 import dataclasses
 import importlib
@@ -30,12 +29,13 @@ import numpy as np
 
 from conformance import golden_answer
 from conformance.filling import filled_parameter, filled_state
+from harness import tuning
+from harness.submission import ROOT
 from inputs import pipeline
 from spec import loading, rng
 from spec.workload_pb2 import Workload
 
 Arrays = dict[str, np.ndarray]
-ROOT = loading.ROOT.parent / "submissions"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -265,10 +265,9 @@ def named(prefix: str, arrays: Arrays) -> Arrays:
 
 
 def point_of(submission: str, trial: int) -> Any:
-    """Point number `trial` (from 1) of a submission's list."""
+    """Point number `trial` (from 1) of a submission of this repository, as an object."""
     path = ROOT / submission / "search_space.json"
-    point = json.loads(path.read_text())[trial - 1]
-    return collections.namedtuple("Hyperparameters", point)(**point)
+    return tuning.as_object(tuning.read_points(path, trial, seed=0)[trial - 1])
 
 
 def serve(testee: Testee, requests: Iterable[str], answers: IO[str]) -> None:

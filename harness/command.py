@@ -22,6 +22,7 @@ from spec.event_pb2 import TrialStarted
 from spec.ruleset_pb2 import Ruleset
 from spec.submission_pb2 import Framework
 from spec.timing_pb2 import Outcome
+from spec.user_paths import user_path
 
 _FRAMEWORKS = {"jax": Framework.JAX, "pytorch": Framework.PYTORCH}
 USAGE_ERROR = 2
@@ -160,7 +161,7 @@ def _run(arguments: argparse.Namespace, framework: Framework, make_backend: Make
         trial.hyperparameters.update(point)
     folder = run_folder.default_folder(trial, datetime.datetime.now())
     if arguments.out:
-        folder = run_folder.user_path(arguments.out)
+        folder = user_path(arguments.out)
     clock = Clock(trial.ruleset.timing.timed)
     log = run_folder.create(folder, trial, source, clock)
     parts = functools.partial(
@@ -187,9 +188,7 @@ def describe(arguments: argparse.Namespace, framework: Framework) -> tuple[Trial
         )
     ruleset = loading.load_ruleset(arguments.rules, arguments.ruleset)
     rules = loading.rules_of(workload, ruleset.version)
-    source = submission.find(
-        arguments.submission, run_folder.user_path(arguments.submission), framework
-    )
+    source = submission.find(arguments.submission, user_path(arguments.submission), framework)
     trial = TrialStarted(
         workload=workload,
         ruleset=ruleset,
@@ -223,7 +222,7 @@ def choose_point(
         if not source.manifest.self_tuning:
             raise UsageError(f"submission {name} does not tune itself; use --ruleset external")
         return None
-    path = run_folder.user_path(arguments.hparams) if arguments.hparams else source.search_space()
+    path = user_path(arguments.hparams) if arguments.hparams else source.search_space()
     if path is None:
         raise UsageError(
             f"submission {name} has no search space; give --hparams FILE, or use --ruleset self"

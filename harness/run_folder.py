@@ -20,14 +20,10 @@ from harness.events import EventLog
 from harness.submission import Source
 from spec.event_pb2 import TrialStarted
 from spec.submission_pb2 import Framework
+from spec.user_paths import user_path
 
 DESCRIPTION = "trial.textproto"
 SOURCES = "submission"
-
-
-def user_path(text: str) -> Path:
-    """A path as its user means it: from where they stand, also under `bazel run`, which moves."""
-    return Path(os.environ.get("BUILD_WORKING_DIRECTORY", "")) / Path(text).expanduser()
 
 
 def default_folder(trial: TrialStarted, now: datetime.datetime) -> Path:

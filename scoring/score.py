@@ -5,7 +5,6 @@ python -m scoring.score LOGS... --rules v0.5 --ruleset external --out report
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
@@ -23,6 +22,7 @@ from scoring.rules import Rules, resolve
 from scoring.writing import write_text
 from spec import ruleset_pb2
 from spec.loading import SpecError, load_ruleset
+from spec.user_paths import user_path
 
 # Trials that are listed one by one in the terminal.
 MAX_LISTED = 40
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tandem score", description="Score logs of trials.")
     add = parser.add_argument
     # fmt: off
-    add("logs", nargs="+", type=_path, metavar="LOGS",
+    add("logs", nargs="+", type=user_path, metavar="LOGS",
         help="run folders, official log folders, tidy csv files (.xz too), tar archives of them")
     add("--rules", choices=["v0.5", "v0.6"], help="default: what the logs record, else v0.6")
     add("--ruleset", choices=["external", "self"],
@@ -78,21 +78,16 @@ def _parser() -> argparse.ArgumentParser:
         help="score these workloads instead of the ruleset's; the result is no AlgoPerf score")
     add("--on-crash", choices=["miss", "exclude", "refuse"], default="miss",
         help="what a crashed trial counts as (default: a miss)")
-    add("--out", type=_path, metavar="FOLDER",
+    add("--out", type=user_path, metavar="FOLDER",
         help="write scores.json, tables as csv and report.html")
     add("--audit", action="store_true", help="check the logs; into the page and audit.csv too")
     add("--figures", action="store_true", help="with --out: draw the analyses as svg")
-    add("--export", type=_path, metavar="FOLDER", help="write the trials in the official layout")
+    add("--export", type=user_path, metavar="FOLDER", help="write the trials in the official layout")
     add("--seed", type=int, default=0, help="of the resampling for intervals (default: 0)")
     add("--resamples", type=int, default=1000, help="for intervals (default: 1000)")
     add("--strict", action="store_true", help="malformed logs are an error")
     # fmt: on
     return parser
-
-
-def _path(text: str) -> Path:
-    """The path that the user wrote; `bazel run` starts programs elsewhere and says where."""
-    return Path(os.environ.get("BUILD_WORKING_DIRECTORY", "")) / text
 
 
 def _rules(args: argparse.Namespace, trials: Sequence[Trial]) -> Rules:

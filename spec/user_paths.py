@@ -1,0 +1,11 @@
+"""Paths that a user writes on a command line."""
+
+import os
+from pathlib import Path
+
+
+def user_path(text: str) -> Path:
+    """The path as its user means it: from where they stand, also under `bazel run`, which starts a
+    program elsewhere and says in a variable where that was.
+    """
+    return Path(os.environ.get("BUILD_WORKING_DIRECTORY", "")) / Path(text).expanduser()
