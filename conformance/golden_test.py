@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from conformance import golden, golden_vectors, report, runner
+from conformance.testee_jax import JaxTestee
+from spec import official
 from spec.conformance_pb2 import WorkloadReport
+from spec.parameter_pb2 import ParameterType
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("TANDEM_SHARED", ROOT.parent / "shared"))
@@ -27,6 +30,20 @@ def test_both_backends_agree_with_the_official_implementation(
     lines = capsys.readouterr().out.splitlines()
     assert any("gradient" in line and "jax" in line and "pytorch" in line for line in lines)
     assert len(json.loads(out.read_text())["workloads"]) == 2
+
+
+@needs_vectors
+@pytest.mark.parametrize(
+    "name", ["cifar", "criteo1tb", "fastmri", "imagenet_resnet", "imagenet_vit", "mnist"]
+)
+def test_official_names_are_complete(name: str) -> None:
+    recorded = json.loads((VECTORS.parent / "params" / f"{name}.json").read_text())["jax"]["params"]
+    workload = JaxTestee().workload(name)
+    shapes = {p.name: list(p.shape) for p in workload.parameters}
+    types = {p.name: ParameterType.Name(p.type) for p in workload.parameters}
+    paths = official.jax_paths(workload.message.model, shapes)
+    ours = {paths[p]: (shapes[p], types[p]) for p in shapes}
+    assert ours == {path: (entry["shape"], entry["type"]) for path, entry in recorded.items()}
 
 
 @needs_vectors

@@ -44,7 +44,7 @@ def test_floor_is_the_least_scale() -> None:
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=40))
 def test_summaries_survive_the_way_through_a_file(values: list[float]) -> None:
-    summary = golden_vectors.of_array(np.array(values, np.float32).reshape(1, -1))
+    summary = golden_vectors.of_array(np.array([values], np.float32))
     arrays = golden_vectors.to_arrays({"x": summary})
     assert golden_vectors.from_array(arrays["x"]) == summary
 

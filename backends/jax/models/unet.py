@@ -71,8 +71,8 @@ class Model(nnx.Module):
     def __call__(self, x_BHW: Array, how: Pass) -> Array:
         x = x_BHW[..., None]
         skipped = []
-        for block in self.down:
-            x = block(x, how)
+        for down in self.down:
+            x = down(x, how)
             skipped.append(x)
             x = mean_pool(x, window=2, stride=2)
         x = self.bottleneck(x, how)

@@ -75,8 +75,8 @@ class Model(nn.Module):
     def forward(self, x_BHW: Tensor, how: Pass) -> Tensor:
         x = x_BHW[:, None]
         skipped = []
-        for block in self.down:
-            x = block(x, how)
+        for down in self.down:
+            x = down(x, how)
             skipped.append(x)
             x = mean_pool(x, window=2, stride=2)
         x = self.bottleneck(x, how)
