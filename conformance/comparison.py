@@ -2,7 +2,6 @@
 
 import fnmatch
 import math
-from collections.abc import Iterable
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from spec.conformance_pb2 import (
     TRAJECTORY,
     Bound,
     Case,
+    GoldenBounds,
     Level,
     Measurement,
 )
@@ -47,7 +47,7 @@ def compare(level: Level, case: Case, first: Arrays, second: Arrays) -> list[Mea
     typical = _root_mean_square(second)
     result = []
     for quantity in [*second, *(name for name in first if name not in second)]:
-        bound = bound_of(case.bounds, level, quantity, f"case {case.workload}")
+        bound = bound_of(case, level, quantity)
         if quantity in first and quantity in second:
             result.append(
                 measure(level, quantity, bound, first[quantity], second[quantity], typical)
@@ -80,11 +80,12 @@ def _of_level(level: Level, arrays: Arrays) -> Arrays:
     return {name: array for name, array in arrays.items() if name.startswith(prefixes)}
 
 
-def bound_of(bounds: Iterable[Bound], level: Level, quantity: str, origin: object) -> Bound:
-    """The first bound that fits the quantity; SpecError if none does."""
-    for bound in bounds:
+def bound_of(case: Case | GoldenBounds, level: Level, quantity: str) -> Bound:
+    """The first of the case's bounds that fits the quantity; SpecError if none does."""
+    for bound in case.bounds:
         if bound.level == level and fnmatch.fnmatchcase(quantity, bound.quantity):
             return bound
+    origin = f"case {case.workload}" if isinstance(case, Case) else "golden vectors"
     raise SpecError(f"{origin}: no bound of level {Level.Name(level)} fits quantity {quantity!r}")
 
 

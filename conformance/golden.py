@@ -60,11 +60,11 @@ def _ask(backend: str, path: Path) -> Arrays:
 def compare(vectors: Vectors, answer: Arrays) -> list[Measurement]:
     """Measures every quantity that the file or the backend has; one that only one has fails."""
     golden = dict(golden_vectors.expected(vectors))
-    bounds = loading.checked(loading.read_message(BOUNDS, GoldenBounds), BOUNDS).bounds
+    bounds = loading.checked(loading.read_message(BOUNDS, GoldenBounds), BOUNDS)
     typical = _root_mean_square([g for name, g in golden.items() if name.startswith("gradient/")])
     result = []
     for quantity in [*golden, *(name for name in answer if name not in golden)]:
-        bound = comparison.bound_of(bounds, OFFICIAL, f"{vectors.name}/{quantity}", BOUNDS)
+        bound = comparison.bound_of(bounds, OFFICIAL, f"{vectors.name}/{quantity}")
         m = Measurement(level=OFFICIAL, quantity=quantity, bound=bound.bound, error=math.inf)
         expected = golden.get(quantity)
         if expected is None:
