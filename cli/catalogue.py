@@ -8,6 +8,7 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from harness import protocol, submission
+from inputs import pipeline
 from spec import loading
 from spec.metrics import Direction, direction, family_names, metric_name
 from spec.parameter_pb2 import ParameterManifest, ParameterType
@@ -21,10 +22,16 @@ Row = Sequence[object]
 def list_all() -> None:
     """Lists workloads, submissions, rulesets and hardware."""
     workloads = [loading.load_workload(name) for name in loading.names("workloads")]
-    runnable = [w for w in workloads if w.HasField("model")]
-    others = [w for w in workloads if not w.HasField("model")]
-    _section("Workloads", ((w.name, w.title) for w in runnable))
-    _section("Workloads known to scoring only", ((w.name, w.title) for w in others))
+    with_model = [w for w in workloads if w.HasField("model")]
+    kinds = {
+        "Workloads": [w for w in with_model if pipeline.is_readable(w)],
+        "Workloads with models, whose data cannot be read yet": [
+            w for w in with_model if not pipeline.is_readable(w)
+        ],
+        "Workloads known to scoring only": [w for w in workloads if not w.HasField("model")],
+    }
+    for title, members in kinds.items():
+        _section(title, ((w.name, w.title) for w in members))
     manifests = [
         loading.read_message(submission.ROOT / name / submission.MANIFEST, SubmissionManifest)
         for name in submission.names()

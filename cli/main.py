@@ -1,6 +1,7 @@
 """The `tandem` command: thin entries to the parts, each imported when its command is called."""
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -33,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: unknown command {name!r}. Valid: {', '.join(_COMMANDS)}", file=sys.stderr)
         return USAGE_ERROR
     try:
-        return _COMMANDS[name](arguments) or 0
+        status = _COMMANDS[name](arguments) or 0
+        sys.stdout.flush()
+        return status
     except SpecError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
@@ -41,10 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.name is None or error.name.partition(".")[0] not in _EXTRAS:
             raise
         extra = _EXTRAS[error.name.partition(".")[0]]
-        print(
-            f"error: {error.name} is not installed; pip install 'tandem[{extra}]'", file=sys.stderr
-        )
+        advice = f"pip install -e '.[{extra}]' in the checkout installs what it needs"
+        print(f"error: {error.name} is not installed; {advice}", file=sys.stderr)
         return USAGE_ERROR
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 # Packages that an extra of this distribution installs.

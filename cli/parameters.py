@@ -20,8 +20,13 @@ def parser() -> argparse.ArgumentParser:
         prog="tandem parameters",
         description="Shows the parameters of a workload's model and the digest of their list.",
     )
-    result.add_argument("workload")
-    result.add_argument("--backend", choices=["jax", "pytorch"], default="jax")
+    result.add_argument("workload", help="name, as `tandem list` shows it")
+    result.add_argument(
+        "--backend",
+        choices=["jax", "pytorch"],
+        default="jax",
+        help="whose modules to ask (default: jax)",
+    )
     result.add_argument(
         "--write",
         action="store_true",

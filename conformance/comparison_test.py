@@ -96,10 +96,10 @@ CASE = Case(
 
 
 def test_the_first_bound_that_fits_is_used() -> None:
-    assert comparison.bound_of(CASE.bounds, GRADIENT, "gradient/a.bias", "w").bound == 1.0
-    assert comparison.bound_of(CASE.bounds, GRADIENT, "gradient/a.kernel", "w").bound == 1e-4
+    assert comparison.bound_of(CASE, GRADIENT, "gradient/a.bias").bound == 1.0
+    assert comparison.bound_of(CASE, GRADIENT, "gradient/a.kernel").bound == 1e-4
     with pytest.raises(SpecError, match="no bound of level TRAJECTORY fits quantity 'loss'"):
-        comparison.bound_of(CASE.bounds, TRAJECTORY, "loss", "w")
+        comparison.bound_of(CASE, TRAJECTORY, "loss")
 
 
 def test_a_level_looks_at_its_quantities_only() -> None:

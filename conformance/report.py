@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         report = golden_report(options) if options.golden else cases_report(options)
     except SpecError as error:
-        print(f"tandem conform: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     if options.json:
         options.json.write_text(json_format.MessageToJson(report))

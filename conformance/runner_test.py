@@ -81,7 +81,7 @@ def test_a_wrong_workload_ends_the_command_with_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert report.main(["--workload", "nothing"]) == 2
-    assert capsys.readouterr().err.startswith("tandem conform: unknown conformance case")
+    assert capsys.readouterr().err.startswith("error: unknown conformance case")
 
 
 class Doubler:

@@ -30,7 +30,7 @@ import numpy as np
 from conformance import golden_answer
 from conformance.filling import filled_parameter, filled_state
 from harness import tuning
-from harness.submission import ROOT
+from harness.submission import ROOT, chosen_batch_size
 from inputs import pipeline
 from spec import loading, rng
 from spec.workload_pb2 import Workload
@@ -204,8 +204,9 @@ class Testee(abc.ABC):
         params, state = chosen.init_model_fn(self.key(rng.key_words(seed, "model")))
         point = point_of(submission, trial)
         key = self.key(rng.key_words(seed, "optimizer"))
+        size = chosen_batch_size(module.get_batch_size, message)
         optimizer = module.init_optimizer_state(chosen, params, state, point, key)
-        batches = pipeline.TrainBatches(message, seed, module.get_batch_size(workload))
+        batches = pipeline.TrainBatches(message, seed, size)
         with contextlib.closing(batches):
             queue = map(self.place, batches)
             for step in range(num_steps):

@@ -186,6 +186,11 @@ def describe(arguments: argparse.Namespace, framework: Framework) -> tuple[Trial
         raise UsageError(
             f"workload {workload.name} is known to scoring only: no backend has its model"
         )
+    if not pipeline.is_readable(workload):
+        raise UsageError(
+            f"workload {workload.name} cannot be run: nothing reads its data set yet "
+            "(`tandem list` shows what can)"
+        )
     ruleset = loading.load_ruleset(arguments.rules, arguments.ruleset)
     rules = loading.rules_of(workload, ruleset.version)
     source = submission.find(arguments.submission, user_path(arguments.submission), framework)

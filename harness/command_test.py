@@ -51,7 +51,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     workload = Workload()
     workload.CopyFrom(fakes.WORKLOAD)
     workload.model.SetInParent()
-    workload.dataset.SetInParent()
+    workload.dataset.digits.sha256 = "unused"
     workload.rules["v0.6"].eval_period_sec = 0  # the command's clock is the real one
     load = loading.load_workload
     monkeypatch.setattr(

@@ -62,6 +62,7 @@ class Judgement:
     is_finite: bool  # the validation metric
     validation_target_met: bool
     test_target_met: bool
+    scores: bool  # whether scoring, which always compares inclusively, counts it as a hit
 
 
 def judge(
@@ -77,6 +78,7 @@ def judge(
         validation_target_met=meets(validation, rules.validation_target, better, comparison),
         test_target_met=not rules.HasField("test_target")
         or meets(metrics.get(f"test/{name}", math.nan), rules.test_target, better, comparison),
+        scores=meets(validation, rules.validation_target, better),
     )
 
 
@@ -90,13 +92,11 @@ class Standing:
     is_budget_exhausted: bool = False
     is_step_limit_reached: bool = False
     is_completed_by_submission: bool = False
-    time_to_target_sec: float | None = (
-        None  # at the first evaluation that met the validation target
-    )
+    time_to_target_sec: float | None = None  # at the first evaluation that scores
 
     def add(self, judgement: Judgement, timed_sec: float) -> None:
         """Takes note of an evaluation that was made at `timed_sec`."""
-        if judgement.validation_target_met and not self.validation_target_met:
+        if judgement.scores and self.time_to_target_sec is None:
             self.time_to_target_sec = timed_sec
         self.validation_target_met |= judgement.validation_target_met
         self.test_target_met |= judgement.test_target_met

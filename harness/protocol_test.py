@@ -83,13 +83,13 @@ BOTH = Rules(validation_target=0.5, test_target=0.4)
 @pytest.mark.parametrize(
     ("workload", "timing", "validation", "test", "expected"),
     [
-        (ACCURACY, EVERY_STEP, 0.5, 0.4, (True, True, True)),
-        (ACCURACY, OFFICIAL_V06, 0.5, 0.4, (True, False, False)),
-        (ACCURACY, OFFICIAL_V06, 0.51, 0.39, (True, True, False)),
-        (LOSS, EVERY_STEP, 0.5, 0.41, (True, True, False)),
-        (LOSS, EVERY_STEP, math.nan, 0.3, (False, False, True)),
-        (LOSS, EVERY_STEP, math.inf, 0.3, (False, False, True)),
-        (LOSS, EVERY_STEP, 0.6, math.nan, (True, False, False)),
+        (ACCURACY, EVERY_STEP, 0.5, 0.4, (True, True, True, True)),
+        (ACCURACY, OFFICIAL_V06, 0.5, 0.4, (True, False, False, True)),
+        (ACCURACY, OFFICIAL_V06, 0.51, 0.39, (True, True, False, True)),
+        (LOSS, EVERY_STEP, 0.5, 0.41, (True, True, False, True)),
+        (LOSS, EVERY_STEP, math.nan, 0.3, (False, False, True, False)),
+        (LOSS, EVERY_STEP, math.inf, 0.3, (False, False, True, False)),
+        (LOSS, EVERY_STEP, 0.6, math.nan, (True, False, False, False)),
     ],
 )
 def test_judge(
@@ -107,14 +107,14 @@ def test_judge(
 def test_an_absent_test_target_is_met() -> None:
     metrics = {"validation/loss": 1.0}
     judgement = protocol.judge(LOSS, Rules(validation_target=0.5), EVERY_STEP, metrics)
-    assert dataclasses.astuple(judgement) == (True, False, True)
+    assert dataclasses.astuple(judgement) == (True, False, True, False)
 
 
 def test_targets_may_be_met_at_different_evaluations() -> None:
     standing = Standing()
-    standing.add(protocol.Judgement(True, True, False), 3.0)
+    standing.add(protocol.Judgement(True, True, False, True), 3.0)
     assert protocol.outcome(EVERY_STEP, standing) is None
-    standing.add(protocol.Judgement(True, False, True), 5.0)
+    standing.add(protocol.Judgement(True, False, True, False), 5.0)
     assert protocol.outcome(EVERY_STEP, standing) == Outcome.TARGET_REACHED
     assert standing.time_to_target_sec == 3.0
 
@@ -151,8 +151,8 @@ def test_precedence_of_every_combination() -> None:
         assert protocol.outcome(EVERY_STEP, standing) == expected, standing
 
 
-@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans())))
-def test_facts_never_become_untrue(judgements: list[tuple[bool, bool, bool]]) -> None:
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans(), st.booleans())))
+def test_facts_never_become_untrue(judgements: list[tuple[bool, bool, bool, bool]]) -> None:
     standing = Standing()
     for number, values in enumerate(judgements):
         before = dataclasses.replace(standing)
@@ -161,5 +161,5 @@ def test_facts_never_become_untrue(judgements: list[tuple[bool, bool, bool]]) ->
             assert getattr(standing, field) >= getattr(before, field)
         if before.time_to_target_sec is not None:
             assert standing.time_to_target_sec == before.time_to_target_sec
-    first = next((n for n, (_, met, _) in enumerate(judgements) if met), None)
+    first = next((n for n, (*_, scores) in enumerate(judgements) if scores), None)
     assert standing.time_to_target_sec == first

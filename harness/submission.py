@@ -151,19 +151,29 @@ class Submission:
         Raises:
           SubmissionError: it knows neither, or the size is no multiple of the number of devices.
         """
-        candidates = [workload.name, workload.base] if workload.base else [workload.name]
-        for name in candidates:
-            try:
-                size = self._get_batch_size(name)
-            except ValueError:
-                continue
-            if not isinstance(size, numbers.Integral) or size < 1 or int(size) % num_devices:
-                raise SubmissionError(
-                    f"get_batch_size({name!r}) is {size!r}, expected a positive multiple of "
-                    f"{num_devices}, the number of devices"
-                )
-            return int(size)
-        raise SubmissionError(f"get_batch_size knows no workload {' or '.join(candidates)}")
+        size = chosen_batch_size(self._get_batch_size, workload)
+        if not isinstance(size, numbers.Integral) or size < 1 or int(size) % num_devices:
+            raise SubmissionError(
+                f"get_batch_size({workload.name!r}) is {size!r}, expected a positive multiple of "
+                f"{num_devices}, the number of devices"
+            )
+        return int(size)
+
+
+def chosen_batch_size(get_batch_size: Callable[[str], Any], workload: Workload) -> Any:
+    """What the submission's function answers for a workload, or for its base where it does not know
+    the variant.
+
+    Raises:
+      SubmissionError: it knows neither.
+    """
+    candidates = [workload.name, workload.base] if workload.base else [workload.name]
+    for name in candidates:
+        try:
+            return get_batch_size(name)
+        except ValueError:
+            continue
+    raise SubmissionError(f"get_batch_size knows no workload {' or '.join(candidates)}")
 
 
 def load(source: Source) -> Submission:

@@ -55,6 +55,12 @@ def _open_cached(serialized: bytes) -> Source:
     return importlib.import_module(f"inputs.{source}").open_source(workload)
 
 
+def is_readable(workload: Workload) -> bool:
+    """Whether there is a module that reads the workload's data set."""
+    source = workload.dataset.WhichOneof("source")
+    return source is not None and importlib.util.find_spec(f"inputs.{source}") is not None
+
+
 def open_source(workload: Workload) -> Source:
     """The workload's data; opened once per process."""
     return _open_cached(workload.SerializeToString(deterministic=True))
