@@ -1,24 +1,16 @@
 """Both backends against golden vectors, where these are at hand, and what a wrong answer gives."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from conformance import golden, golden_vectors, report, runner
 from conformance.testee_jax import JaxTestee
+from conformance.testing import VECTORS, needs_vectors
 from spec import official
 from spec.conformance_pb2 import WorkloadReport
 from spec.parameter_pb2 import ParameterType
-
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = Path(os.environ.get("TANDEM_SHARED", ROOT.parent / "shared"))
-VECTORS = SHARED / "reference" / "golden" / "vectors"
-needs_vectors = pytest.mark.skipif(
-    not VECTORS.is_dir(),
-    reason="no golden vectors; TANDEM_SHARED names the folder that has reference/golden",
-)
 
 
 @needs_vectors

@@ -56,11 +56,15 @@ def ssim(a_BHW: Array, b_BHW: Array, data_range_B: Array) -> Array:
     def windows(x_BHW: Array) -> Array:
         return mean_pool(x_BHW[..., None], window=7, stride=1)[..., 0]
 
+    # Variances come from differences of squares, which lose digits where means are large.
+    shift = jnp.mean(b_BHW, (1, 2), keepdims=True)
+    a_BHW, b_BHW = a_BHW - shift, b_BHW - shift
     mean_a, mean_b = windows(a_BHW), windows(b_BHW)
     sample = 49 / 48
     var_a = sample * (windows(a_BHW * a_BHW) - mean_a * mean_a)
     var_b = sample * (windows(b_BHW * b_BHW) - mean_b * mean_b)
     covariance = sample * (windows(a_BHW * b_BHW) - mean_a * mean_b)
+    mean_a, mean_b = mean_a + shift, mean_b + shift
     numerator = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
     denominator = (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
     return jnp.clip(jnp.mean(numerator / denominator, (1, 2)), -1, 1)

@@ -33,7 +33,8 @@ def sigmoid_cross_entropy(labels: Tensor, logits: Tensor, label_smoothing: float
     """Binary cross-entropy in nats, [B], of `labels` 0 or 1 [B] and `logits` [B, 1]. Smoothing is
     ignored, as officially.
     """
-    return F.binary_cross_entropy_with_logits(logits.view(-1), labels.view(-1), reduction="none")
+    labels, logits = labels.view(-1), logits.view(-1)
+    return -labels * F.logsigmoid(logits) - (1 - labels) * F.logsigmoid(-logits)
 
 
 def mean_absolute_error(labels: Tensor, logits: Tensor, label_smoothing: float) -> Tensor:

@@ -57,11 +57,15 @@ def ssim(a_BHW: Tensor, b_BHW: Tensor, data_range_B: Tensor) -> Tensor:
     def windows(x_BHW: Tensor) -> Tensor:
         return mean_pool(x_BHW[:, None], window=7, stride=1)[:, 0]
 
+    # Variances come from differences of squares, which lose digits where means are large.
+    shift = torch.mean(b_BHW, (1, 2), keepdim=True)
+    a_BHW, b_BHW = a_BHW - shift, b_BHW - shift
     mean_a, mean_b = windows(a_BHW), windows(b_BHW)
     sample = 49 / 48
     var_a = sample * (windows(a_BHW * a_BHW) - mean_a * mean_a)
     var_b = sample * (windows(b_BHW * b_BHW) - mean_b * mean_b)
     covariance = sample * (windows(a_BHW * b_BHW) - mean_a * mean_b)
+    mean_a, mean_b = mean_a + shift, mean_b + shift
     numerator = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
     denominator = (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
     return torch.clip(torch.mean(numerator / denominator, (1, 2)), -1, 1)

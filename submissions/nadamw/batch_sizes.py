@@ -18,6 +18,12 @@ BASELINE = {
     "digits_resnet": 64,
     "digits_vit": 64,
     "pydoc_lm": 32,
+    "tiny/mnist": 32,
+    "tiny/cifar": 32,
+    "tiny/imagenet_resnet": 32,
+    "tiny/imagenet_vit": 32,
+    "tiny/criteo1tb": 64,
+    "tiny/fastmri": 16,
 }
 
 

@@ -1,0 +1,79 @@
+"""Generated examples: schema, that they can be learned, and that only the seed decides."""
+
+import numpy as np
+import pytest
+
+from inputs import generated, pipeline
+from spec import loading
+from spec.loading import SpecError
+from spec.workload_pb2 import Workload
+
+
+def tiny(name: str, **changes: object) -> Workload:
+    workload = Workload()
+    workload.CopyFrom(loading.load_workload(f"tiny/{name}"))
+    for field, value in changes.items():
+        setattr(workload.dataset.generated, field, value)
+    return workload
+
+
+def train(workload: Workload) -> pipeline.Batch:
+    source = generated.open_source(workload)
+    return source.batch("train", np.arange(source.num_examples("train")), None)
+
+
+def test_images_are_told_apart_by_the_nearest_class_mean() -> None:
+    batch = train(tiny("mnist"))
+    flat, targets = batch["inputs"].reshape(len(batch["inputs"]), -1), batch["targets"]
+    assert batch["inputs"].shape[1:] == (8, 8, 1) and targets.dtype == np.int32
+    half = len(flat) // 2
+    means = np.stack([flat[:half][targets[:half] == c].mean(0) for c in range(10)])
+    nearest = np.argmin(((flat[half:, None] - means) ** 2).sum(-1), 1)
+    assert np.mean(nearest == targets[half:]) > 0.9
+
+
+def test_clicks_follow_from_the_features() -> None:
+    batch = train(tiny("criteo1tb"))
+    ids = batch["inputs"][:, 4:].astype(int)
+    assert set(np.unique(batch["targets"])) == {0.0, 1.0}
+    assert (ids >= 64).any(), "no id needs the modulo"
+    features = np.concatenate([batch["inputs"][:, :4], np.zeros((len(ids), 64))], 1)
+    for column in ids.T:
+        features[np.arange(len(ids)), 4 + column % 64] += 1
+    signs = 2 * batch["targets"] - 1
+    weights = np.linalg.lstsq(features[:4096], signs[:4096], rcond=None)[0]
+    assert np.mean((features[4096:] @ weights > 0) == (signs[4096:] > 0)) > 0.85
+
+
+def test_reconstructions_can_be_improved_upon() -> None:
+    batch = train(tiny("fastmri"))
+    inputs, targets = batch["inputs"], batch["targets"]
+    # A small blur removes more noise than it takes detail away.
+    blurred = generated.blurred(inputs[..., None])[..., 0]
+    assert np.abs(blurred - targets).mean() < np.abs(inputs - targets).mean()
+    assert (batch["volume_max"] > batch["mean"]).all()
+
+
+def test_splits_differ_and_the_seed_decides() -> None:
+    source = generated.open_source(tiny("mnist"))
+    first = {
+        split: source.batch(split, np.arange(3), None)["inputs"] for split in ("train", "test")
+    }
+    assert not np.array_equal(first["train"], first["test"])
+    assert generated.open_source(tiny("mnist")).sha256 == source.sha256
+    assert generated.open_source(tiny("mnist", seed=2)).sha256 != source.sha256
+
+
+def test_bytes_are_the_same_on_every_machine() -> None:
+    known = "5b9a4befce578fe7888533292b8d97260c5dc5f3586483f677ae67d2634708ac"
+    assert generated.open_source(tiny("criteo1tb")).sha256 == known
+
+
+def test_a_missing_schema_is_named() -> None:
+    with pytest.raises(SpecError, match="schema"):
+        generated.open_source(tiny("mnist", schema=0))
+
+
+def test_a_data_set_without_reader_gives_one_clear_error() -> None:
+    with pytest.raises(SpecError, match="fastmri cannot be read yet"):
+        pipeline.open_source(loading.load_workload("fastmri"))
