@@ -19,7 +19,7 @@ from spec.workload_pb2 import (
     SOFTMAX_CROSS_ENTROPY,
 )
 
-BACKENDS = {
+BACKENDS: dict[str, tuple[Any, Any, Any]] = {
     "jax": (jax_losses, jax_metrics, jax.numpy.asarray),
     "pytorch": (pytorch_losses, pytorch_metrics, torch.as_tensor),
 }
