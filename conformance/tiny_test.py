@@ -1,0 +1,23 @@
+"""Every tiny workload that has a case, at every level."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from conformance import runner
+
+
+@pytest.fixture(scope="module")
+def testees() -> Iterator[list[runner.Process]]:
+    with runner.processes() as running:
+        yield running
+
+
+@pytest.mark.parametrize("workload", runner.select(["tiny/*"]))
+def test_both_backends_are_the_same_experiment(
+    workload: str, testees: list[runner.Process]
+) -> None:
+    report = runner.run_case(testees, runner.load_case(workload))
+    assert not report.not_run
+    failures = [m for m in report.measurements if not m.passed and not m.known_failure]
+    assert not failures, [runner.failure_line(workload, m) for m in failures]
