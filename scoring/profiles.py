@@ -66,9 +66,10 @@ def ratios(times: Array, scoring: Scoring) -> Array:
         times[..., base] = np.where(np.isinf(times[..., variant]), math.inf, times[..., base])
     qualified = times[..., list(scoring.base)]
     fastest = qualified.min(-2, keepdims=True, initial=math.inf)
-    return np.divide(
-        qualified, fastest, out=np.full(qualified.shape, math.inf), where=np.isfinite(qualified)
-    )
+    # Nobody is left but those at 0 s where the fastest took none: they are all the fastest.
+    finite = np.isfinite(qualified)
+    out = np.where(finite, 1.0, math.inf)
+    return np.divide(qualified, fastest, out=out, where=finite & (fastest > 0))
 
 
 def profile(ratio: Array, tau: Array) -> Array:

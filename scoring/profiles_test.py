@@ -28,6 +28,12 @@ def test_a_ratio_of_exactly_the_largest_still_counts() -> None:
     np.testing.assert_array_equal(ratio[:, 0], [1, 4, inf])
 
 
+def test_a_target_reached_at_0_s_is_a_win_and_no_division_by_zero() -> None:
+    times = np.array([[0.0, 8.0], [0.0, 4.0], [1.0, 4.0]])
+    expected = [[1, 2], [1, 1], [inf, 1]]
+    np.testing.assert_array_equal(profiles.ratios(times, scoring()), expected)
+
+
 def test_a_workload_that_nobody_solved_has_no_ratios() -> None:
     assert np.isinf(profiles.ratios(np.array([[inf], [nan]]), scoring(n=1))).all()
 

@@ -31,7 +31,7 @@ function ratios(times, rules) {
   for (const [variant, base] of rules.heldOut)
     for (const row of t) if (row[variant] === Infinity) row[base] = Infinity;
   const best = rules.base.map(fastest);
-  return t.map((row) => rules.base.map((w, k) => (row[w] === Infinity ? Infinity : row[w] / best[k])));
+  return t.map((row) => rules.base.map((w, k) => (row[w] === Infinity ? Infinity : best[k] > 0 ? row[w] / best[k] : 1)));
 }
 
 /** What a ratio adds to the score, from 0 to 1. */
