@@ -15,8 +15,8 @@ from scoring import tables
 from scoring.audit import Finding, findings
 from scoring.board import Board, CrashedTrialsError, assess
 from scoring.export import write_trials
-from scoring.readers.logs import read_logs
-from scoring.records import Ledger, Trial
+from scoring.readers.logs import collect
+from scoring.records import Ledger, Trial, merge, only_made_for
 from scoring.report.page import page
 from scoring.rules import Rules, resolve
 from scoring.writing import write_text
@@ -40,8 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.figures and not args.out:
         parser.error("--figures needs --out")
-    made_for = (args.rules, args.ruleset) if args.rules and args.ruleset else None
-    ledger = read_logs(args.logs, made_for)
+    found = collect(args.logs)
+    made_for = _made_for(args, found.trials)
+    ledger = merge(only_made_for(found, *made_for))
     _print_problems(ledger)
     if args.strict and any(problem.is_error for problem in ledger.problems):
         print("error: malformed logs (--strict)", file=sys.stderr)
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 2
     try:
-        rules = _rules(args, ledger.trials)
+        rules = _rules(args, _ruleset(made_for, ledger.trials), ledger.trials)
         return _score(args, rules, ledger)
     except SpecError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -90,8 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _rules(args: argparse.Namespace, trials: Sequence[Trial]) -> Rules:
-    ruleset = _ruleset(args, trials)
+def _rules(
+    args: argparse.Namespace, ruleset: ruleset_pb2.Ruleset, trials: Sequence[Trial]
+) -> Rules:
     if args.workloads is None:
         return resolve(ruleset, trials)
     if args.workloads != "present":
@@ -100,20 +102,25 @@ def _rules(args: argparse.Namespace, trials: Sequence[Trial]) -> Rules:
     return resolve(ruleset, trials, list(present.workloads))
 
 
-def _ruleset(args: argparse.Namespace, trials: Sequence[Trial]) -> ruleset_pb2.Ruleset:
-    """The ruleset asked for; else the one that the logs agree on."""
+def _made_for(args: argparse.Namespace, trials: Sequence[Trial]) -> tuple[str, str]:
+    """Version and tuning that are asked for; else those that the logs agree on."""
     stated = {trial.facts.made_for for trial in trials if all(trial.facts.made_for)}
     version, tuning = next(iter(stated)) if len(stated) == 1 else ("v0.6", "external")
     version, tuning = args.rules or version, args.ruleset or tuning
-    if len(stated) != 1 and not (args.rules and args.ruleset):
+    if trials and len(stated) != 1 and not (args.rules and args.ruleset):
         print(f"note: the logs do not agree on a ruleset; by {version} {tuning}, see --rules")
+    return version, tuning
+
+
+def _ruleset(made_for: tuple[str, str], trials: Sequence[Trial]) -> ruleset_pb2.Ruleset:
+    """The specification's ruleset, or the one that the logs record where it has none."""
     recorded = [
         trial.facts.ruleset
         for trial in trials
-        if trial.facts.made_for == (version, tuning) and trial.facts.ruleset is not None
+        if trial.facts.made_for == made_for and trial.facts.ruleset is not None
     ]
     try:
-        return load_ruleset(version, tuning)
+        return load_ruleset(*made_for)
     except SpecError:
         if recorded:
             return recorded[0]

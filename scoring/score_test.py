@@ -86,6 +86,26 @@ def test_strict_makes_malformed_logs_an_error(logs: Path, capsys: pytest.Capture
     assert f"{path}:4: row left out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("asked", [[], ["--rules", "v0.5"], ["--ruleset", "self"]])
+def test_namesakes_of_other_rulesets_are_never_one_submission(
+    tmp_path: Path, asked: list[str], capsys: pytest.CaptureFixture
+) -> None:
+    for version, tuning, time in [
+        ("v05", "external", 300.0),
+        ("v05", "self", 200.0),
+        ("v06", "external", 400.0),
+        ("v06", "self", 100.0),
+    ]:
+        folder = tmp_path / "logs" / f"algoperf_{version}" / "logs" / f"{tuning}_tuning"
+        write_trials(make_trials({"one": {"criteo1tb": [time]}}, rules_v05()), folder)
+    out = tmp_path / "report"
+    assert main([str(tmp_path / "logs"), *asked, "--resamples", "5", "--out", str(out)]) == 0
+    (trial,) = rows_of(out / "trials.csv")
+    chosen = {"": "400.0", "--rules": "300.0", "--ruleset": "100.0"}[asked[0] if asked else ""]
+    assert trial["time_to_target_sec"] == chosen
+    assert "3 trials that were not made for" in capsys.readouterr().err
+
+
 def test_crashes_can_be_refused(logs: Path, capsys: pytest.CaptureFixture) -> None:
     write_trials([make_trial([0.2], submission="slow", trial=2)], logs)
     assert main([str(logs), *V05, "--on-crash", "refuse"]) == 1

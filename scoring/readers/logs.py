@@ -19,6 +19,12 @@ def read_logs(places: Iterable[Path], made_for: tuple[str, str] | None = None) -
       made_for: Version and tuning, for example ("v0.5", "external"); logs that say that they were
         made for another ruleset are left out if there are any of this one.
     """
+    found = collect(places)
+    return merge(found if made_for is None else only_made_for(found, *made_for))
+
+
+def collect(places: Iterable[Path]) -> Ledger:
+    """All trials as found, of whatever ruleset: copies, re-runs and namesakes are not told apart."""
     ledger = Ledger()
     tables: list[tuple[Folder, str]] = []
     for place in sorted(set(places)):
@@ -28,9 +34,7 @@ def read_logs(places: Iterable[Path], made_for: tuple[str, str] | None = None) -
         for folder in folders(place, ledger):
             _read_folder(folder, ledger, tables)
     _read_tables(tables, ledger)
-    if made_for is not None:
-        ledger = only_made_for(ledger, *made_for)
-    return merge(ledger)
+    return ledger
 
 
 def _read_folder(folder: Folder, ledger: Ledger, tables: list[tuple[Folder, str]]) -> None:
