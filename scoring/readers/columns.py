@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from scoring.records import Array, Ledger
+from scoring.records import STEP, TIME, Array, Ledger
 
 LFS_POINTER = b"version https://git-lfs"
+COUNTERS = (STEP, TIME, "score")  # never negative, infinite or absent
 
 
 def read_columns(
@@ -33,6 +34,8 @@ def read_columns(
     numbers, bad = {}, np.zeros(len(rows), bool)
     for name in filter(is_number, header):
         numbers[name] = _numbers(columns[name], name, lines, bad, origin, ledger)
+        if name in COUNTERS:
+            _check_counter(numbers[name], name, lines, bad, origin, ledger)
     if bad.any():
         numbers = {name: values[~bad] for name, values in numbers.items()}
         columns = {n: [c for c, b in zip(columns[n], bad, strict=True) if not b] for n in texts}
@@ -85,3 +88,14 @@ def _numbers(
             ledger.error(origin, f"row left out: {name} is {cell[:40]!r}, no number", lines[row])
             bad[row] = True
     return values
+
+
+def _check_counter(
+    values: Array, name: str, lines: Sequence[int], bad: np.ndarray, origin: str, ledger: Ledger
+) -> None:
+    """Marks rows whose counter is impossible: a negative or infinite time would decide a score."""
+    impossible = ~((values >= 0) & np.isfinite(values)) & ~bad
+    for row in impossible.nonzero()[0]:
+        what = f"row left out: {name} is {values[row]:g}, expected a finite number from 0"
+        ledger.error(origin, what, lines[row])
+    bad |= impossible

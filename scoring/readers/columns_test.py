@@ -44,6 +44,16 @@ def test_a_row_that_does_not_fit_is_left_out_and_reported_with_its_line(
     assert reason in problem.text
 
 
+@pytest.mark.parametrize("cell", ["-1", "inf", "nan", ""])
+@pytest.mark.parametrize("name", ["score", "accumulated_submission_time", "global_step"])
+def test_an_impossible_time_or_step_leaves_its_row_out(name: str, cell: str) -> None:
+    numbers, _, ledger = read(f"{name},b\n1,2\n{cell},inf\n3,-4\n")
+    assert (numbers[name].tolist(), numbers["b"].tolist()) == ([1, 3], [2, -4])
+    (problem,) = ledger.problems
+    assert (problem.line, problem.is_error) == (3, True)
+    assert f"{name} is" in problem.text
+
+
 def test_a_short_and_a_long_row_do_not_make_up_for_each_other() -> None:
     numbers, _, ledger = read("a,b\n1\n2,3,4\n5,6\n")
     assert numbers["a"].tolist() == [5]

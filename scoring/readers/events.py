@@ -1,6 +1,7 @@
 """Trials from our own event logs: one JSON form of `spec.event_pb2.Event` a line."""
 
 import json
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -77,7 +78,12 @@ def _events(data: bytes, origin: str, ledger: Ledger) -> Iterator[event_pb2.Even
                 ledger.error(origin, "line left out: it is no event", place)
             torn.clear()
         expected = event.sequence + 1
-        yield event
+        timed_sec = event.clock.timed_sec
+        if 0 <= timed_sec < math.inf:
+            yield event
+        else:
+            what = f"event left out: timed_sec is {timed_sec}, expected a finite number from 0"
+            ledger.error(origin, what, line)
     for place in torn:
         ledger.note(origin, "line left out: it is torn, the writer was stopped there", place)
 

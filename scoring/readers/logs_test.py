@@ -287,6 +287,16 @@ def test_a_damaged_line_within_and_a_gap_are_errors(tmp_path: Path) -> None:
     assert all(problem.is_error for problem in ledger.problems)
 
 
+@pytest.mark.parametrize("time", ["-3", '"Infinity"', '"NaN"'])
+def test_an_event_at_an_impossible_time_is_left_out(tmp_path: Path, time: str) -> None:
+    text = events_text([0.2, 0.1, 0.05]).replace('"timedSec": 200.0', f'"timedSec": {time}')
+    write_events(tmp_path, text)
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].times_sec.tolist() == [100, 300]
+    (problem,) = ledger.problems
+    assert "timed_sec is" in problem.text and problem.line == 3 and problem.is_error
+
+
 def test_a_run_that_goes_on_after_a_torn_line_loses_nothing(tmp_path: Path) -> None:
     lines = events_text([0.2, 0.1]).splitlines(keepends=True)
     write_events(tmp_path, lines[0] + lines[1] + lines[2][:30] + "\n" + lines[2])
