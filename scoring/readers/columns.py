@@ -48,7 +48,7 @@ def _split(data: bytes, origin: str, ledger: Ledger) -> tuple[list[str], list[st
         ledger.error(origin, "is a git-lfs pointer, not the log; fetch it with `git lfs pull`", 1)
         return [], []
     try:
-        lines = data.decode("utf-8").replace("\r\n", "\n").split("\n")
+        lines = data.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError as error:
         ledger.error(origin, f"is not text: {error.reason} at byte {error.start}", 1)
         return [], []

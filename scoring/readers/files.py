@@ -53,8 +53,8 @@ def is_log_file(name: str) -> bool:
     return LOG_FILES.fullmatch(name) is not None
 
 
-def decompressed(folder: Folder, name: str, ledger: Ledger) -> bytes:
-    """The content of a file that may be .xz; empty, and reported, where it is damaged."""
+def decompressed(folder: Folder, name: str, ledger: Ledger) -> bytes | None:
+    """The content of a file that may be .xz; None, and reported, where it is damaged."""
     data = folder.files[name]()
     if not name.endswith(".xz"):
         return data
@@ -64,10 +64,10 @@ def decompressed(folder: Folder, name: str, ledger: Ledger) -> bytes:
         content = decoder.decompress(data, MAX_FILE_BYTES)
     except lzma.LZMAError as error:
         ledger.error(origin, f"is damaged: {error}")
-        return b""
+        return None
     if not decoder.eof or decoder.unused_data:
         ledger.error(origin, f"ends early, or is not one stream of at most {MAX_FILE_BYTES} bytes")
-        return b""
+        return None
     return content
 
 

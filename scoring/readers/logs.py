@@ -55,12 +55,19 @@ def _read_tables(tables: list[tuple[Folder, str]], ledger: Ledger) -> None:
     with concurrent.futures.ThreadPoolExecutor() as pool:
         contents = pool.map(lambda table: decompressed(table[0], table[1], ledger), tables)
         for (folder, name), data in zip(tables, contents, strict=True):
+            if data is None:
+                continue
             origin = f"{folder.origin}/{name}"
             kind = tidy.kind(data)
             if kind == "evals":
                 tidy.read_evaluations(data, name.partition(".csv")[0], origin, ledger)
             elif kind == "trials":
                 rows += tidy.read_trials(data, origin, ledger)
-            elif data:
+            elif tidy.claims_to_be_one(name, data):
+                what = (
+                    "is no table of evaluations or trials: not fetched, empty, or without a column"
+                )
+                ledger.error(origin, f"{what} it needs", 1)
+            else:
                 ledger.note(origin, "ignored: a csv that is no table of evaluations or trials")
     tidy.join(rows, ledger)

@@ -203,6 +203,29 @@ def test_other_csv_files_are_ignored_and_named(tmp_path: Path) -> None:
     assert "ignored" in problem.text and not problem.is_error
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "version https://git-lfs.github.com/spec/v1\n",
+        TIDY_HEADER.replace("val_metric", "metric") + "\ncriteo1tb,jax,0,1,1,1,1,1,1,1,1,1,1\n",
+    ],
+)
+def test_a_table_that_is_none_is_an_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "evals_v05_external_a.csv"
+    path.write_text(text)
+    (error,) = errors(read_logs([tmp_path]))
+    assert error.startswith(f"{path}:1: is no table of evaluations")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
+    write_tidy(tmp_path, [make_trial([0.2])], ".csv")
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    ledger = read_logs([tmp_path])
+    assert len(ledger.trials) == 1 and not ledger.problems
+
+
 def test_damaged_compression_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "evals_v05_external_a.csv.xz"
     path.write_bytes(lzma.compress(TIDY_HEADER.encode())[:-9])

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from scoring.readers.columns import read_columns
+from scoring.readers.columns import LFS_POINTER, read_columns
 from scoring.records import EVAL_TIME, STEP, TIME, TOTAL, Facts, Ledger, Trial
 from spec import metrics
 from spec.loading import SpecError, load_workload
@@ -36,10 +36,15 @@ class Row:
 
 def kind(data: bytes) -> str | None:
     """`evals`, `trials`, or None for another csv."""
-    header = set(data.partition(b"\n")[0].decode("utf-8", "replace").strip().split(","))
+    header = set(data.partition(b"\n")[0].decode("utf-8-sig", "replace").strip().split(","))
     if {*IDENTITY, STEP, TIME, "val_metric"} <= header:
         return "evals"
     return "trials" if {"submission", *IDENTITY, "has_eval_csv"} <= header else None
+
+
+def claims_to_be_one(name: str, data: bytes) -> bool:
+    """Whether a csv of no `kind` was meant to be a table: by its name, or as the pointer to one."""
+    return name.startswith(("evals_", "trials_")) or data.startswith(LFS_POINTER)
 
 
 def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> None:
@@ -91,7 +96,7 @@ def _official_names(workload: str) -> dict[str, str]:
 def read_trials(data: bytes, origin: str, ledger: Ledger) -> list[Row]:
     """The rows of a table of trials. They say nothing about scores by themselves: see `join`."""
     rows = []
-    reader = csv.DictReader(io.StringIO(data.decode("utf-8", "replace"), newline=""))
+    reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig", "replace"), newline=""))
     try:
         for cells in reader:
             try:
