@@ -121,6 +121,14 @@ def test_damaged_files_are_reported_with_path_and_line(tmp_path: Path) -> None:
     assert second.startswith(f"{folder}/hparams.json:2: is no JSON")
 
 
+def test_a_missing_target_column_is_an_error_and_not_just_a_miss(tmp_path: Path) -> None:
+    folder = write_trial(make_trial([0.1], metric="validation/lossy"), tmp_path)
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].num_evaluations == 1
+    (error,) = errors(ledger)
+    assert error.startswith(f"{folder}/eval_measurements.csv:1: has no column validation/loss")
+
+
 def test_score_and_submission_time_that_differ_are_reported(tmp_path: Path) -> None:
     folder = write_trial(make_trial([0.2]), tmp_path)
     path = folder / "eval_measurements.csv"

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ import numpy as np
 from scoring.readers.columns import read_columns
 from scoring.readers.files import Folder
 from scoring.records import PREEMPTION, STEP, TIME, Array, Facts, Ledger, Trial, without_superseded
+from spec import metrics
+from spec.loading import SpecError, load_workload
 
 TRIAL = re.compile(r"trial_\d+")  # the official reader asks for this beginning and no more
 WORKLOAD = re.compile(r"(.+)_(jax|pytorch)")
@@ -40,7 +43,7 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
     study = folder.path.parent.parent
     columns: dict[str, Array] = {}
     if EVALUATIONS in folder.files:
-        columns = _read_evaluations(folder, ledger)
+        columns = _read_evaluations(folder, match[1], ledger)
     ledger.trials.append(
         Trial(
             submission=TIMESTAMP.sub("", study.parent.name),
@@ -64,7 +67,7 @@ def _made_for(folder: Folder) -> tuple[str, str]:
     return version, tunings[-1] if tunings else ""
 
 
-def _read_evaluations(folder: Folder, ledger: Ledger) -> dict[str, Array]:
+def _read_evaluations(folder: Folder, workload: str, ledger: Ledger) -> dict[str, Array]:
     origin = f"{folder.origin}/{EVALUATIONS}"
     data = folder.files[EVALUATIONS]()
     columns, _ = read_columns(data, origin, ledger, is_number=_is_used)
@@ -81,10 +84,22 @@ def _read_evaluations(folder: Folder, ledger: Ledger) -> dict[str, Array]:
     if missing:
         ledger.error(origin, f"has no column {' or '.join(sorted(missing))}; no row counts", 1)
         return {}
+    target = _target_column(workload)
+    if target is not None and target not in columns:
+        ledger.error(origin, f"has no column {target}; no row can attain the target", 1)
     columns, num_superseded = without_superseded(columns)
     if num_superseded:
         ledger.note(origin, f"{num_superseded} rows left out: written again after a preemption")
     return columns
+
+
+@functools.cache
+def _target_column(workload: str) -> str | None:
+    """The column that shows whether the target is attained; None for an unknown workload."""
+    try:
+        return f"validation/{metrics.metric_name(load_workload(workload).target_metric)}"
+    except SpecError:
+        return None
 
 
 def _is_used(column: str) -> bool:
