@@ -129,6 +129,23 @@ def test_a_missing_target_column_is_an_error_and_not_just_a_miss(tmp_path: Path)
     assert error.startswith(f"{folder}/eval_measurements.csv:1: has no column validation/loss")
 
 
+@pytest.mark.parametrize("meta", ['{"rng_seed": 1%s}' % ("0" * 400), '{"gpu_model_name": "V100"}'])
+def test_odd_metadata_stops_nothing(tmp_path: Path, meta: str) -> None:
+    folder = write_trial(make_trial([0.1]), tmp_path)
+    (folder / "meta_data_0.json").write_text(meta)
+    (trial,) = read_logs([tmp_path]).trials
+    assert (trial.facts.seed, trial.facts.hardware, trial.num_evaluations) == (None, None, 1)
+
+
+def test_hyperparameters_nested_too_deep_cost_their_row_alone(tmp_path: Path) -> None:
+    write_tidy(tmp_path, [make_trial([0.2])], ".csv")
+    header = "version,ruleset,submission,workload,framework,study,trial,has_eval_csv,hparams_json"
+    row = f"v05,external,adamw,criteo1tb,jax,0,2,False,{'[' * 100_000}"
+    (tmp_path / "trials.csv").write_text(f"{header}\n{row}\n")
+    ledger = read_logs([tmp_path])
+    assert len(ledger.trials) == 1 and "trials.csv:2: row left out" in errors(ledger)[0]
+
+
 def test_score_and_submission_time_that_differ_are_reported(tmp_path: Path) -> None:
     folder = write_trial(make_trial([0.2]), tmp_path)
     path = folder / "eval_measurements.csv"

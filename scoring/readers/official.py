@@ -114,7 +114,8 @@ def _facts(folder: Folder, ledger: Ledger) -> Facts:
     )
     last_row = _last_row(folder)
     ended = last_row.keys() <= LAST_ROW if last_row else None
-    devices = f"{meta['gpu_count']}x {meta['gpu_model_name']}" if "gpu_model_name" in meta else None
+    gpu = {"gpu_count", "gpu_model_name"} <= meta.keys()
+    devices = f"{meta['gpu_count']}x {meta['gpu_model_name']}" if gpu else None
     versions = {
         name: str(meta[key])
         for name, key in [
@@ -179,7 +180,7 @@ def _number(value: object) -> float | None:
         return None
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -101,7 +101,7 @@ def read_trials(data: bytes, origin: str, ledger: Ledger) -> list[Row]:
         for cells in reader:
             try:
                 rows.append(_row(cells, origin))
-            except (ValueError, TypeError, KeyError, OverflowError) as error:
+            except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
                 ledger.error(origin, f"row left out: {error}", reader.line_num)
     except csv.Error as error:
         ledger.error(origin, f"the rest is no csv: {error}", reader.line_num)
