@@ -102,10 +102,16 @@ class Ledger:
         self.problems.append(Problem(path, line, text, is_error=False))
 
 
-def natural(label: str) -> tuple[tuple[int, int | str], ...]:
-    """Sort key that puts trial_2 before trial_10."""
-    parts = re.split(r"(\d+)", label)
-    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts if part)
+def natural(label: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key that puts trial_2 before trial_10, different for different labels."""
+    parts = re.split(r"([0-9]+)", label)
+    # A number's length and digits order it as its value does, however long it is.
+    keys = [
+        (0, len(digits := part.lstrip("0")), digits) if part[0] in "0123456789" else (1, 0, part)
+        for part in parts
+        if part
+    ]
+    return (*keys, (-1, 0, label))
 
 
 def without_superseded(columns: Mapping[str, Array]) -> tuple[dict[str, Array], int]:

@@ -1,6 +1,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from scoring import records
 from scoring.records import PREEMPTION, STEP, TIME, Facts, Ledger
@@ -9,6 +10,19 @@ from scoring.testing import make_trial
 
 def test_labels_sort_by_their_numbers() -> None:
     assert sorted(["trial_10", "trial_2", "a"], key=records.natural) == ["a", "trial_2", "trial_10"]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["study", "study_01", "study_1", "study_1a", "study_02"],
+        ["1", "07", "10", "9" * 5000, "9" * 5000 + "0", "x1\u00b2", "x1\u0663"],
+    ],
+)
+def test_any_labels_have_one_order(labels: list[str]) -> None:
+    found = labels[::-1]
+    found.sort(key=records.natural)
+    assert found == labels
 
 
 def columns(steps: list[float], runs: list[float]) -> dict[str, np.ndarray]:
