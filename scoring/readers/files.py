@@ -41,10 +41,17 @@ def folders(root: Path, ledger: Ledger) -> Iterator[Folder]:
     for place, subfolders, names in os.walk(root):
         subfolders.sort()
         here = Path(place)
-        plain = {n: functools.partial(_read, here / n) for n in sorted(names) if is_log_file(n)}
+        plain = {
+            name: functools.partial(_read, here / name)
+            for name in sorted(names)
+            if is_log_file(name) and _is_plain(here / name, ledger)
+        }
+        for name in subfolders:
+            if (here / name).is_symlink():
+                ledger.note(str(here / name), "not followed: a link to a folder")
         yield Folder(above / here.relative_to(root).as_posix(), place, plain)
         for name in sorted(names):
-            if name.endswith(ARCHIVE_ENDINGS):
+            if name.endswith(ARCHIVE_ENDINGS) and _is_plain(here / name, ledger):
                 yield from _of_archive(here / name, ledger)
 
 
@@ -69,6 +76,14 @@ def decompressed(folder: Folder, name: str, ledger: Ledger) -> bytes | None:
         ledger.error(origin, f"ends early, or is not one stream of at most {MAX_FILE_BYTES} bytes")
         return None
     return content
+
+
+def _is_plain(path: Path, ledger: Ledger) -> bool:
+    """Whether there is something to read: no pipe, and no link to nothing."""
+    is_plain = path.is_file()
+    if not is_plain:
+        ledger.error(str(path), "is no file that can be read, or a link to none")
+    return is_plain
 
 
 def _read(path: Path) -> bytes:
@@ -98,7 +113,11 @@ def _of_archive(path: Path, ledger: Ledger) -> Iterator[Folder]:
                     ledger.error(f"{path}!{member.name}", "left out: a path out of the archive")
                 elif member.isdir():
                     found.setdefault(root / inside, {})
-                elif member.isfile() and is_log_file(inside.name):
+                elif not is_log_file(inside.name):
+                    continue
+                elif not member.isfile():
+                    ledger.error(f"{path}!{member.name}", "left out: a link or no plain file")
+                else:
                     total += member.size
                     if member.size > MAX_FILE_BYTES or total > MAX_ARCHIVE_BYTES:
                         ledger.error(f"{path}!{member.name}", "left out: the archive is too large")

@@ -5,6 +5,7 @@ import itertools
 import json
 import lzma
 import math
+import os
 import tarfile
 from pathlib import Path
 
@@ -281,8 +282,30 @@ def test_an_archive_cannot_reach_outside_and_its_links_are_not_followed(tmp_path
         archive.addfile(link)
     ledger = read_logs([tmp_path / "bad.tar"])
     assert not ledger.trials
-    assert [("a path out of the archive" in text) for text in errors(ledger)] == [True, True]
+    first, second, third = errors(ledger)
+    assert "a path out of the archive" in first and "a path out of the archive" in second
+    assert "a link or no plain file" in third
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.tar", "secret.csv"]
+
+
+def test_a_link_to_nothing_and_a_pipe_are_reported(tmp_path: Path) -> None:
+    for number in (1, 2):
+        folder = write_trial(make_trial([0.2], trial=number), tmp_path)
+        (folder / "eval_measurements.csv").unlink()
+    (folder / "eval_measurements.csv").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(folder.parent / "trial_1" / "eval_measurements.csv")
+    ledger = read_logs([tmp_path])
+    assert [trial.num_evaluations for trial in ledger.trials] == [0, 0]
+    assert ["no file that can be read" in text for text in errors(ledger)] == [True, True]
+
+
+def test_a_linked_folder_is_not_followed_and_named(tmp_path: Path) -> None:
+    write_trial(make_trial([0.2]), tmp_path / "logs")
+    (tmp_path / "logs" / "lion").symlink_to(tmp_path / "logs" / "adamw")
+    (tmp_path / "logs" / "loop").symlink_to(tmp_path / "logs")
+    ledger = read_logs([tmp_path / "logs"])
+    assert [trial.submission for trial in ledger.trials] == ["adamw"]
+    assert ["not followed" in problem.text for problem in ledger.problems] == [True, True]
 
 
 def test_a_broken_archive_and_a_missing_place_are_reported(tmp_path: Path) -> None:
