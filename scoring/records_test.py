@@ -62,6 +62,14 @@ def test_different_logs_of_one_trial_both_stay_and_are_named() -> None:
     assert "another log of the same trial" in merged.problems[0].text
 
 
+def test_a_log_with_other_metrics_at_the_same_times_is_no_copy() -> None:
+    first, again = make_trial([0.2, 0.1]), make_trial([0.2, 0.3])
+    merged = records.merge(Ledger([first, dataclasses.replace(again, origin="again")]))
+    assert len(merged.trials) == 2
+    diverged = [make_trial([0.2, np.nan]), make_trial([0.2, np.nan])]
+    assert len(records.merge(Ledger(diverged)).trials) == 1
+
+
 def test_order_of_trials_does_not_matter() -> None:
     trials = [make_trial([0.2], study=s, trial=t) for s in (2, 10) for t in (1, 2)]
     merged = [records.merge(Ledger(order)).trials for order in (trials, trials[::-1])]
