@@ -12,31 +12,32 @@ from scoring.records import LOGGING_TIME, PREEMPTION, STEP, TIME, Trial
 from scoring.writing import write_text
 
 
+class ExportError(ValueError):
+    """A trial that has no place of its own in the official layout. The text names the log."""
+
+
 def write_trials(trials: Iterable[Trial], root: Path) -> int:
     """Writes every trial below root as <submission>/<study>/<workload>_<framework>/<trial>.
 
     Returns the number of trials. A `/` in the name of a workload becomes `_`.
 
     Raises:
-      ValueError: a trial does not name its framework, or a name in it cannot be a folder.
+      ExportError: a trial does not name its framework, a name in it cannot be a folder, or the
+      folder is that of a trial before.
     """
-    count = 0
+    written: dict[Path, str] = {}
     for trial in trials:
+        folder = _folder(trial, root)
+        if folder in written:
+            raise ExportError(f"{folder} would be written twice: {written[folder]}, {trial.origin}")
+        written[folder] = trial.origin
         write_trial(trial, root)
-        count += 1
-    return count
+    return len(written)
 
 
 def write_trial(trial: Trial, root: Path) -> Path:
     """Writes one trial and returns its folder."""
-    if trial.framework not in ("jax", "pytorch"):
-        raise ValueError(f"{trial.origin}: framework is {trial.framework!r}, not jax or pytorch")
-    workload = f"{trial.workload.replace('/', '_')}_{trial.framework}"
-    parts = [trial.submission, trial.study, workload, trial.trial]
-    for part in parts:
-        if part in ("", ".", "..") or "/" in part or "\0" in part:
-            raise ValueError(f"{trial.origin}: {part!r} cannot be the name of a folder")
-    folder = root.joinpath(*parts)
+    folder = _folder(trial, root)
     folder.mkdir(parents=True, exist_ok=True)
     rows = evaluation_rows(trial)
     if rows:
@@ -50,6 +51,18 @@ def write_trial(trial: Trial, root: Path) -> Path:
     write_text(folder / "meta_data_0.json", json.dumps(_meta_data(trial), indent=2))
     write_text(folder / "flags_0.json", json.dumps(_flags(trial), indent=2))
     return folder
+
+
+def _folder(trial: Trial, root: Path) -> Path:
+    """Where the trial belongs below root."""
+    if trial.framework not in ("jax", "pytorch"):
+        raise ExportError(f"{trial.origin}: framework is {trial.framework!r}, not jax or pytorch")
+    workload = f"{trial.workload.replace('/', '_')}_{trial.framework}"
+    parts = [trial.submission, trial.study, workload, trial.trial]
+    for part in parts:
+        if part in ("", ".", "..") or "/" in part or "\0" in part:
+            raise ExportError(f"{trial.origin}: {part!r} cannot be the name of a folder")
+    return root.joinpath(*parts)
 
 
 def evaluation_rows(trial: Trial) -> list[dict[str, float | None]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scoring.export import write_trial, write_trials
+from scoring.export import ExportError, write_trial, write_trials
 from scoring.readers.logs import read_logs
 from scoring.records import STEP, TIME, Facts, Ledger, Trial
 from scoring.testing import events_text, make_trial
@@ -428,6 +428,12 @@ def test_events_can_be_written_in_the_official_layout(tmp_path: Path) -> None:
     assert (cells["score"], cells["global_step"], cells["validation/loss"]) == ("100.0", "1", "0.2")
     assert json.loads((folder / "meta_data_0.json").read_text())["rng_seed"] == 7
     assert same(read_logs([tmp_path / "official"]).trials[0], trial)
+
+
+def test_two_logs_of_one_trial_are_not_written_over_each_other(tmp_path: Path) -> None:
+    trials = [make_trial([0.2]), make_trial([0.2], study=1), make_trial([0.1])]
+    with pytest.raises(ExportError, match="would be written twice"):
+        write_trials(trials, tmp_path / "out")
 
 
 def test_names_that_are_no_folders_are_not_written(tmp_path: Path) -> None:
