@@ -6,7 +6,7 @@ python -m scoring.score LOGS... --rules v0.5 --ruleset external --out report
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from scoring import tables
 from scoring.audit import Finding, findings
 from scoring.board import Board, CrashedTrialsError, assess
-from scoring.export import write_trials
+from scoring.export import ExportError, write_trials
 from scoring.readers.logs import collect
 from scoring.records import Ledger, Trial, merge, only_made_for
 from scoring.report.page import page
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status.
 
     0: scored. 1: logs are malformed under --strict, or trials crashed under --on-crash refuse. 2:
-    nothing to score.
+    nothing to score, or no way to do what was asked.
     """
     parser = _parser()
     args = parser.parse_args(argv)
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         rules = _rules(args, _ruleset(made_for, ledger.trials), ledger.trials)
         return _score(args, rules, ledger)
-    except SpecError as error:
+    except (SpecError, ExportError, OSError) as error:  # OSError: --out or --export is no folder
         print(f"error: {error}", file=sys.stderr)
         return 2
     except CrashedTrialsError as error:
@@ -83,12 +83,24 @@ def _parser() -> argparse.ArgumentParser:
         help="write scores.json, tables as csv and report.html")
     add("--audit", action="store_true", help="check the logs; into the page and audit.csv too")
     add("--figures", action="store_true", help="with --out: draw the analyses as svg")
-    add("--export", type=user_path, metavar="FOLDER", help="write the trials in the official layout")
-    add("--seed", type=int, default=0, help="of the resampling for intervals (default: 0)")
-    add("--resamples", type=int, default=1000, help="for intervals (default: 1000)")
+    add("--export", type=user_path, metavar="FOLDER",
+        help="write the trials in the official layout")
+    add("--seed", type=_at_least(0), default=0, help="of the resampling for intervals (default: 0)")
+    add("--resamples", type=_at_least(1), default=1000, help="for intervals (default: 1000)")
     add("--strict", action="store_true", help="malformed logs are an error")
     # fmt: on
     return parser
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    """Reader of an argument that is a whole number from `least`."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number from {least}")
+        return int(text)
+
+    return read
 
 
 def _rules(
@@ -97,8 +109,12 @@ def _rules(
     if args.workloads is None:
         return resolve(ruleset, trials)
     if args.workloads != "present":
-        return resolve(ruleset, trials, args.workloads.split(","))
+        names = [name.strip() for name in args.workloads.split(",")]
+        return resolve(ruleset, trials, list(dict.fromkeys(names)))
     present = resolve(ruleset, trials, [])
+    if not present.workloads:
+        unknown = ", ".join(present.unknown)
+        raise SpecError(f"no workload of the logs has rules under {ruleset.version}: {unknown}")
     return resolve(ruleset, trials, list(present.workloads))
 
 

@@ -160,6 +160,15 @@ def test_the_workloads_present_can_be_scored(run_folder: Path, tmp_path: Path) -
     assert data["submissions"]["adamw"]["workloads"]["mnist"]["time_sec"] == 20
 
 
+def test_present_workloads_without_any_rules_are_an_error(
+    run_folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    log = run_folder / "events.jsonl"
+    log.write_text(log.read_text().replace('"rules": {', '"elsewhere": {').replace("mnist", "mine"))
+    assert main([str(run_folder), "--workloads", "present"]) == 2
+    assert "no workload of the logs has rules" in capsys.readouterr().err
+
+
 def test_audit_figures_and_export(
     logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -174,6 +183,42 @@ def test_audit_figures_and_export(
     again = tmp_path / "again"
     assert main([str(exported), *V05, "--out", str(again)]) == 0
     assert (again / "times.csv").read_bytes() == (out / "times.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--resamples", "0"], ["--resamples", "many"], ["--seed", "-1"], ["--seed", "1.5"]]
+)
+def test_a_number_out_of_range_is_a_usage_error(
+    logs: Path, wrong: list[str], capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([str(logs), *V05, *wrong])
+    assert f"{wrong[1]!r}, expected a whole number from" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--out", "--export"])
+def test_a_file_in_the_place_of_a_folder_is_one_line(
+    logs: Path, tmp_path: Path, option: str, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main([str(logs), *V05, option, str(tmp_path / "file")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and str(tmp_path / "file") in line
+
+
+def test_two_logs_of_one_trial_are_not_exported_over_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for place, time in [("a", 100.0), ("b", 200.0)]:
+        write_trials(make_trials({"one": {"criteo1tb": [time]}}, rules_v05()), tmp_path / place)
+    places = [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert main([*places, *V05, "--export", str(tmp_path / "out")]) == 2
+    assert "would be written twice" in capsys.readouterr().err
+
+
+def test_a_workload_named_twice_counts_once(logs: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main([str(logs), *V05, "--workloads", "ogbg, ogbg"]) == 0
+    assert "over ogbg alone" in capsys.readouterr().out
 
 
 def test_figures_need_a_place(logs: Path) -> None:
