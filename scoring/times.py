@@ -69,7 +69,8 @@ def first_hit(
 class TrialArrays:
     """Trials as arrays [submission, workload, study, trial], with the labels of the axes.
 
-    Slots of the last axis are filled in the order of trial names; NaN where there are fewer trials.
+    Slots of the last axis are filled in the order of trial names, logs of one trial from the
+    fastest; NaN where there are fewer trials.
     """
 
     submissions: tuple[str, ...]
@@ -92,15 +93,15 @@ def trial_arrays(trials: Sequence[Trial], hits: Sequence[Hit], rules: Rules) -> 
     studies = tuple(sorted({trial.study for _, trial in kept}, key=natural))
     workloads = tuple(rules.workloads)
     axes = [{label: i for i, label in enumerate(a)} for a in (submissions, workloads, studies)]
-    cells: dict[tuple[int, ...], list[tuple[str, int]]] = {}
+    cells: dict[tuple[int, ...], list[tuple[str, float, int]]] = {}
     for place, trial in kept:
         labels = (trial.submission, trial.workload, trial.study)
         cell = tuple(axis[label] for axis, label in zip(axes, labels, strict=True))
-        cells.setdefault(cell, []).append((trial.trial, place))
+        cells.setdefault(cell, []).append((trial.trial, hits[place].time_sec, place))
     depth = max(map(len, cells.values()), default=0)
     position = np.full((len(submissions), len(workloads), len(studies), depth), -1)
     for cell, members in cells.items():
-        position[cell][: len(members)] = [place for _, place in sorted(members)]
+        position[cell][: len(members)] = [place for *_, place in sorted(members)]
 
     def filled(of_trial: Callable[[int], float]) -> Array:
         values = np.array([of_trial(place) for place in range(len(trials))] + [math.nan])

@@ -80,6 +80,16 @@ def test_equal_rows_go_to_the_trial_that_is_first_by_name() -> None:
     assert times.study_times(made, "official")[0, made.workloads.index("wmt"), 0] == 100
 
 
+def test_of_logs_of_one_trial_the_fastest_counts_however_they_are_ordered() -> None:
+    logs = [hitting_trial(time, "criteo1tb", RULES) for time in (300.0, 200.0)]
+    hits = [times.Hit(7, 1.0, time, 0.0) for time in (300.0, 200.0)]
+    for made in (
+        times.trial_arrays(logs, hits, RULES),
+        times.trial_arrays(logs[::-1], hits[::-1], RULES),
+    ):
+        assert np.nanmin(times.study_times(made, "official")) == 200
+
+
 @pytest.mark.parametrize(
     ("method", "expected"), [("documented", [inf, 200, inf]), ("official", [nan, 200, inf])]
 )
