@@ -38,7 +38,7 @@ def read_message(path: Path, message_type: Callable[[], M]) -> M:
 
     Raises:
       SpecError: the file is absent or is not a textproto of this type; the message has path, line
-      and reason.
+        and reason.
     """
     try:
         return text_format.Parse(path.read_text(encoding="utf-8"), message_type())
@@ -78,7 +78,7 @@ def load_workload(name: str) -> workload_pb2.Workload:
 
     Raises:
       SpecError: unknown name, unreadable file, broken rule, or a base that is missing or has a base
-      itself.
+        itself.
     """
     one_of(name, names("workloads"), "workload")
     path = ROOT / "workloads" / f"{name}.textproto"

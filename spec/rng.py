@@ -5,18 +5,16 @@ dropout masks in conformance mode) is a pure function of a key, and a key is a p
 it is for.
 
 * Key: the first 16 bytes of SHA-256 of `tandem-rng-1 NUL seed NUL purpose NUL name NUL step`
-(numbers in decimal, text in
-  UTF-8), read as two little-endian 64-bit words.
+  (numbers in decimal, text in UTF-8), read as two little-endian 64-bit words.
 * Bits: Philox4x64-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") under that
-key. Block i is the
-  function's value at counter i, from i = 0; a block gives four 64-bit words in order.
+  key. Block i is the function's value at counter i, from i = 0; it gives four 64-bit words in order.
 * Uniform float32 on [0, 1): each 64-bit word gives its low, then its high 32 bits; the top 24 bits
-of these over 2^24.
+  of these over 2^24.
 * Uniform float64 on (0, 1): (top 53 bits of a word + 1/2) / 2^53.
 * Normal: the inverse distribution function (algorithm AS 241, Wichura 1988) of that float64. It is
-evaluated with additions,
-  multiplications, divisions and square roots only, which IEEE 754 defines to the last bit, so that
-  every machine and every library version gives the same value; a library's logarithm would not.
+  evaluated with additions, multiplications, divisions and square roots only, which IEEE 754 defines
+  to the last bit, so that every machine and every library version gives the same value; a library's
+  logarithm would not.
 * Permutation of n: the stable order of n words.
 """
 
@@ -26,9 +24,8 @@ import math
 import numpy as np
 
 Key = tuple[int, int]
-CHUNK = (
-    1 << 20
-)  # words drawn at a time, so that the working memory of a large array stays a few tens of MB
+# Words drawn at a time, so that the working memory of a large array stays a few tens of MB.
+CHUNK = 1 << 20
 
 
 def key(seed: int, purpose: str, name: str = "", step: int = 0) -> Key:

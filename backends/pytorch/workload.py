@@ -30,8 +30,7 @@ class Workload(WorkloadInterface):
       message: the resolved workload.
       version: which of its rules apply, for example `v0.6`.
       shared_masks: conformance mode: dropout masks come from the specification's generator, as in
-      every backend, instead of
-        PyTorch's own.
+        every backend, instead of PyTorch's own.
     """
 
     def __init__(self, message: Message, version: str, *, shared_masks: bool = False):
