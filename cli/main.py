@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from harness import command
-from harness.command import USAGE_ERROR, OneLineParser
+from spec.command_line import USAGE_ERROR, OneLineParser
 from spec.loading import SpecError
 
 FRAMEWORKS = ("jax", "pytorch")

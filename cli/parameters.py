@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from google.protobuf import text_format
 
-from harness.command import OneLineParser
 from spec import loading, parameters
+from spec.command_line import OneLineParser
+from spec.files import write_text
 from spec.parameter_pb2 import Parameter, ParameterManifest
 
 HEADER = """\
@@ -51,9 +52,6 @@ def main(argv: Sequence[str]) -> None:
 def write(manifest: ParameterManifest) -> None:
     """Writes the list to its place, whole or not at all."""
     path = loading.ROOT / "parameters" / f"{manifest.workload}.textproto"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
     text = HEADER.format(name=manifest.workload) + text_format.MessageToString(manifest)
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, text)
     print(f"wrote {path}")

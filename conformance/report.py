@@ -13,14 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 from conformance import golden, runner
+from spec.command_line import USAGE_ERROR, OneLineParser
 from spec.conformance_pb2 import ConformanceReport, Level, Measurement, WorkloadReport
+from spec.files import write_text
 from spec.loading import SpecError
 from spec.user_paths import user_path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when everything passed, 1 when something did not, 2 for wrong arguments."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="tandem conform",
         description="Compare the JAX and the PyTorch backend, level by level.",
     )
@@ -50,9 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         report = golden_report(options) if options.golden else cases_report(options)
     except SpecError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return USAGE_ERROR
     if options.json:
-        options.json.write_text(json_format.MessageToJson(report))
+        write_text(options.json, json_format.MessageToJson(report))
     return 0 if all(map(runner.passed, report.workloads)) else 1
 
 

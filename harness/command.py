@@ -6,7 +6,7 @@ import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from harness import protocol, provenance, run_folder, submission, tuning
 from harness.backend import MakeBackend
@@ -18,6 +18,7 @@ from harness.submission import Source
 from harness.trial import Experiment, run_trial
 from inputs import pipeline
 from spec import loading
+from spec.command_line import USAGE_ERROR, OneLineParser
 from spec.event_pb2 import TrialStarted
 from spec.ruleset_pb2 import Ruleset
 from spec.submission_pb2 import Framework
@@ -25,7 +26,6 @@ from spec.timing_pb2 import Outcome
 from spec.user_paths import user_path
 
 _FRAMEWORKS = {"jax": Framework.JAX, "pytorch": Framework.PYTORCH}
-USAGE_ERROR = 2
 EXIT_STATUS = {
     Outcome.TARGET_REACHED: 0,
     Outcome.BUDGET_EXHAUSTED: 0,
@@ -42,13 +42,6 @@ Exit status: 0 the trial ended as the rules say, whether or not it met its targe
 the data failed; 2 the command was wrong and nothing was run; 3 out of memory; 4 the submission
 failed; 130 stopped by a signal.
 """
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(USAGE_ERROR, f"error: {message} (--help explains)\n")
 
 
 def main(argv: Sequence[str], framework: str, make_backend: MakeBackend) -> int:

@@ -12,6 +12,7 @@ from harness.events import read_log
 from harness.fakes import FakeBackend, Machine
 from inputs import pipeline
 from spec import loading
+from spec.command_line import USAGE_ERROR
 from spec.timing_pb2 import Outcome
 from spec.workload_pb2 import Workload
 
@@ -169,9 +170,9 @@ def test_wrong_values_get_one_line(
 ) -> None:
     before = sorted(place.rglob("*"))
     try:
-        assert run(*arguments) == command.USAGE_ERROR
+        assert run(*arguments) == USAGE_ERROR
     except SystemExit as end:  # argparse's own errors
-        assert end.code == command.USAGE_ERROR
+        assert end.code == USAGE_ERROR
     captured = capsys.readouterr()
     assert message in captured.err
     assert captured.err.count("\n") == 1
@@ -180,7 +181,7 @@ def test_wrong_values_get_one_line(
 
 
 def test_a_submission_for_the_other_framework(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(framework="pytorch") == command.USAGE_ERROR
+    assert run(framework="pytorch") == USAGE_ERROR
     assert "submission mine is not written for pytorch. Valid: jax" in capsys.readouterr().err
 
 

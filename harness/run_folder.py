@@ -19,6 +19,7 @@ from harness.errors import UsageError
 from harness.events import EventLog
 from harness.submission import Source
 from spec.event_pb2 import TrialStarted
+from spec.files import write_text
 from spec.submission_pb2 import Framework
 from spec.user_paths import user_path
 
@@ -61,6 +62,4 @@ def create(folder: Path, trial: TrialStarted, source: Source, clock: Clock) -> E
 
 def write_description(folder: Path, trial: TrialStarted) -> None:
     """Writes or replaces `trial.textproto`; a reader sees the old or the new file, whole."""
-    new = folder / f".{DESCRIPTION}.new"
-    new.write_text(text_format.MessageToString(trial, as_utf8=True), encoding="utf-8")
-    new.replace(folder / DESCRIPTION)
+    write_text(folder / DESCRIPTION, text_format.MessageToString(trial, as_utf8=True))

@@ -3,23 +3,22 @@
 A data set that is read from files is a module `inputs/<name>.py` that has, beside `open_source`:
 
 * `prepare(raw: Path, folder: Path) -> None`: makes the files that `open_source` reads out of the
-  files as they are published. Each file appears complete or not at all (`writing`), and a repeated
+  files as they are published. Each file appears complete or not at all (`spec.files.writing`), and a repeated
   call goes on where the last one stopped.
 * `check(folder: Path) -> list[Part]`: what is there; never raises for what is missing.
 """
 
-import contextlib
+import dataclasses
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from spec.user_paths import user_path
 
 VARIABLE = "TANDEM_DATA"
 
 
-class Part(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Part:
     """A file, or a group of files, of a prepared data set."""
 
     name: str
@@ -35,17 +34,3 @@ def data_folder(name: str) -> Path:
     ~/tandem_data.
     """
     return user_path(os.environ.get(VARIABLE) or "~/tandem_data") / name
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """Gives the name of a temporary file beside `path`, which takes the name `path` when the block
-    ends without an exception, and is deleted otherwise.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

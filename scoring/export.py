@@ -9,7 +9,7 @@ import numpy as np
 
 from scoring.readers.official import EVALUATIONS
 from scoring.records import LOGGING_TIME, PREEMPTION, STEP, TIME, Trial
-from scoring.writing import write_text
+from spec.files import write_text
 
 
 class ExportError(ValueError):

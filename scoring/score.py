@@ -19,8 +19,9 @@ from scoring.readers.logs import collect
 from scoring.records import Ledger, Trial, merge, only_made_for
 from scoring.report.page import page
 from scoring.rules import Rules, resolve
-from scoring.writing import write_text
 from spec import ruleset_pb2
+from spec.command_line import USAGE_ERROR, OneLineParser, print_any_name
+from spec.files import write_text
 from spec.loading import SpecError, load_ruleset
 from spec.user_paths import user_path
 
@@ -36,8 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: scored. 1: logs are malformed under --strict, or trials crashed under --on-crash refuse. 2:
     nothing to score, or no way to do what was asked.
     """
+    print_any_name()
     parser = _parser()
     args = parser.parse_args(argv)
+    if missing := [str(place) for place in args.logs if not place.exists()]:
+        parser.error(f"LOGS not found: {', '.join(missing)}")
     if args.figures and not args.out:
         parser.error("--figures needs --out")
     found = collect(args.logs)
@@ -52,20 +56,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             "error: no trials found; LOGS are run folders, official log folders, tidy csv",
             file=sys.stderr,
         )
-        return 2
+        return USAGE_ERROR
     try:
         rules = _rules(args, _ruleset(made_for, ledger.trials), ledger.trials)
         return _score(args, rules, ledger)
     except (SpecError, ExportError, OSError) as error:  # OSError: --out or --export is no folder
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return USAGE_ERROR
     except CrashedTrialsError as error:
         print(f"error: --on-crash refuse: {error}", file=sys.stderr)
         return 1
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tandem score", description="Score logs of trials.")
+    parser = OneLineParser(prog="tandem score", description="Score logs of trials.")
     add = parser.add_argument
     # fmt: off
     add("logs", nargs="+", type=user_path, metavar="LOGS",

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -114,9 +115,35 @@ def test_crashes_can_be_refused(logs: Path, capsys: pytest.CaptureFixture) -> No
 
 
 def test_nothing_to_score(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    assert main([str(tmp_path), *V05]) == 2
-    assert main([str(tmp_path / "absent"), *V05]) == 2
-    assert "does not exist" in capsys.readouterr().err
+    assert main([str(tmp_path)]) == 2
+    assert "no trials found" in capsys.readouterr().err
+
+
+def test_a_place_that_does_not_exist_scores_nothing(
+    logs: Path, capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([str(logs), str(logs / "absent")])
+    output = capsys.readouterr()
+    assert "not found" in output.err and str(logs / "absent") in output.err
+    assert not output.out
+
+
+def test_wrong_arguments_get_one_line(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--rules", "v0.7", "logs"])
+    [line] = capsys.readouterr().err.splitlines()
+    assert "v0.5" in line
+
+
+def test_names_that_are_not_utf_8_are_escaped(logs: Path, tmp_path: Path) -> None:
+    os.rename(logs / "fast", os.fsencode(logs) + b"/\xff")
+    command = [sys.executable, "-m", "scoring.score", str(logs), *V05, "--out", str(tmp_path / "o")]
+    command += ["--workloads", "present"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "\\udcff" in result.stdout
+    assert "\\udcff" in (tmp_path / "o" / "scores.csv").read_text()
 
 
 def test_an_unknown_workload_is_an_error_with_a_hint(

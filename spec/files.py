@@ -1,0 +1,28 @@
+"""Writing files whole: a reader sees the old content or the new, never a part."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Gives the name of a temporary file beside `path`, which takes the name `path` when the block
+    ends without an exception, and is deleted otherwise. Makes the folder if needed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    r"""Writes a text file in UTF-8, through a temporary one. What stems from a file's name in
+    another encoding is written as \udcxx.
+    """
+    with writing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
