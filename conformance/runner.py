@@ -2,6 +2,7 @@
 
 import contextlib
 import fnmatch
+import importlib.util
 import json
 import os
 import subprocess
@@ -32,7 +33,8 @@ from spec.conformance_pb2 import (
 )
 
 CASES = Path(__file__).resolve().parent / "cases"
-BACKENDS = ("jax", "pytorch")
+PACKAGES = {"jax": "jax", "pytorch": "torch"}  # what a backend cannot do without
+BACKENDS = tuple(PACKAGES)
 LEVELS = (PARAMETERS, DATA, FORWARD, GRADIENT, STATE, METRICS, TRAJECTORY)
 
 
@@ -101,7 +103,11 @@ class Process:
 
 @contextlib.contextmanager
 def processes(backends: Sequence[str] = BACKENDS) -> Iterator[list[Process]]:
-    """One running testee per backend."""
+    """One running testee per backend; SpecError if a framework is not installed."""
+    for name in backends:
+        if importlib.util.find_spec(PACKAGES[name]) is None:
+            advice = f"pip install -e '.[{name}]' in the checkout installs what it needs"
+            raise loading.SpecError(f"backend {name}: {PACKAGES[name]} is not installed; {advice}")
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(contextlib.closing(Process(name))) for name in backends]
 

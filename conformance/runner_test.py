@@ -113,6 +113,15 @@ def process_of(code: str) -> runner.Process:
     return runner.Process("other", [sys.executable, "-c", code])
 
 
+def test_a_framework_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(runner.PACKAGES, "pytorch", "no_such_package")
+    with (
+        pytest.raises(SpecError, match=r"no_such_package is not installed; .*\[pytorch\]"),
+        runner.processes(),
+    ):
+        pass
+
+
 def test_a_backend_that_dies_is_named() -> None:
     process = process_of("import sys; sys.stdin.readline(); sys.exit(3)")
     process.send("parameters")
