@@ -31,7 +31,7 @@ QUESTIONS: dict[Level, tuple[str, tuple[str, ...] | None]] = {
     PARAMETERS: ("parameters", None),
     DATA: ("data", None),
     FORWARD: ("forward", ("eval/", "train/", "frozen/")),
-    GRADIENT: ("forward", ("gradient/",)),
+    GRADIENT: ("forward", ("gradient/", "gradient_rows/")),
     STATE: ("forward", ("state/", "frozen_state/")),
     METRICS: ("metrics", None),
     TRAJECTORY: ("trajectory", None),

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from spec import rng
+from spec import initialization
 from spec.parameter_pb2 import (
     BATCH_NORM_SCALE,
     EMBEDDING,
@@ -24,26 +24,26 @@ def filled_parameter(parameter: Parameter, seed: int) -> np.ndarray:
     float32 of the canonical shape.
     """
     shape = tuple(parameter.shape)
-    noise = _normal(seed, parameter.name, shape)
+    name = parameter.name
     if parameter.type in (BATCH_NORM_SCALE, LAYER_NORM_SCALE):
-        return (1 + 0.1 * noise).astype(np.float32)
+        return 1 + _normal(seed, name, shape, 0.1)
     if parameter.type == EMBEDDING:
-        return (noise / math.sqrt(shape[-1])).astype(np.float32)
+        return _normal(seed, name, shape, 1 / math.sqrt(shape[-1]))
     if parameter.fan_in and parameter.fan_out:
-        return (noise / math.sqrt(parameter.fan_in)).astype(np.float32)
+        return _normal(seed, name, shape, 1 / math.sqrt(parameter.fan_in))
     constant = parameter.initializer.constant.value if not shape else 0.0
-    return (constant + 0.1 * noise).astype(np.float32)
+    return np.float32(constant) + _normal(seed, name, shape, 0.1)
 
 
 def filled_state(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """Running means: 0.1 normal; running variances (names that end in `var`): 1 + 0.1 |normal|.
     float32.
     """
-    noise = _normal(seed, name, shape)
-    values = 1 + 0.1 * np.abs(noise) if name.endswith("var") else 0.1 * noise
-    return values.astype(np.float32)
+    noise = _normal(seed, name, shape, 0.1)
+    return 1 + np.abs(noise) if name.endswith("var") else noise
 
 
-def _normal(seed: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    key = rng.key(seed, "conformance fill", name)
-    return rng.normal_quantile(rng.uniform64(key, math.prod(shape))).reshape(shape)
+def _normal(seed: int, name: str, shape: tuple[int, ...], stddev: float) -> np.ndarray:
+    law = initialization.normal(stddev)
+    stream = Parameter(name=f"conformance fill/{name}", shape=shape, initializer=law)
+    return initialization.initial_value(stream, seed)

@@ -53,8 +53,7 @@ def run(path: Path, backends: Sequence[str] = runner.BACKENDS) -> Iterator[Workl
 
 def _ask(backend: str, path: Path) -> Arrays:
     with runner.processes([backend]) as [testee]:
-        testee.send("golden", file=str(path.resolve()))
-        return testee.receive()
+        return testee.ask("golden", file=str(path.resolve()))
 
 
 def compare(vectors: Vectors, answer: Arrays) -> list[Measurement]:

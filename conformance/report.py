@@ -1,6 +1,6 @@
 """The command: run cases and print a table.
 
-python -m conformance.report [--workload PATTERN] [--level LEVEL ...] [--json FILE]
+python -m conformance.report [--workload PATTERN] [--scale tiny|full] [--level LEVEL ...] [--json FILE]
 python -m conformance.report --golden DIR [--workload PATTERN] [--json FILE]
 """
 
@@ -14,7 +14,7 @@ from rich.table import Table
 
 from conformance import golden, runner
 from spec.command_line import USAGE_ERROR, OneLineParser
-from spec.conformance_pb2 import ConformanceReport, Level, Measurement, WorkloadReport
+from spec.conformance_pb2 import ConformanceReport, Level, Measurement, Scale, WorkloadReport
 from spec.files import write_text
 from spec.loading import SpecError
 from spec.user_paths import user_path
@@ -31,6 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="append",
         metavar="PATTERN",
         help="name or shell pattern; repeat for several (default: all)",
+    )
+    parser.add_argument(
+        "--scale",
+        choices=["tiny", "full"],
+        help="only cases of this size; full ones take up to 16 GB "
+        "(default: tiny, or both with --workload)",
     )
     names = [Level.Name(level).lower() for level in runner.LEVELS]
     parser.add_argument(
@@ -76,6 +82,10 @@ def cases_report(options: argparse.Namespace) -> ConformanceReport:
         level for level in runner.LEVELS if Level.Name(level).lower() in (options.level or names)
     ]
     cases = [runner.load_case(name) for name in runner.select(options.workload or ["*"])]
+    scale = options.scale or (None if options.workload else "tiny")
+    cases = [case for case in cases if scale in (None, Scale.Name(case.scale).lower())]
+    if not cases:
+        raise SpecError(f"no case of scale {scale} fits {', '.join(options.workload)}")
     report = ConformanceReport()
     with runner.processes() as testees:
         for case in cases:
@@ -108,6 +118,8 @@ def print_table(report: ConformanceReport, levels: Sequence[Level]) -> None:
 def cell(workload: WorkloadReport, level: Level, worst: Mapping[Level, Measurement]) -> str:
     if Level.Name(level) in workload.not_run:
         return "[red]not run[/red]"
+    if level not in worst:
+        return "-"
     measurement = worst[level]
     text = f"{measurement.error:.1e} / {measurement.bound:.0e}" if measurement.error else "equal"
     if measurement.passed:

@@ -10,6 +10,7 @@ import pytest
 from conformance import report, runner, testee
 from spec.conformance_pb2 import FORWARD, STATE, Case, KnownFailure, Measurement, WorkloadReport
 from spec.loading import SpecError
+from spec.parameter_pb2 import EMBEDDING, Parameter
 
 
 def measurement(**values: Any) -> Measurement:
@@ -111,6 +112,28 @@ def test_serving_answers_every_request(tmp_path: Path) -> None:
 
 def process_of(code: str) -> runner.Process:
     return runner.Process("other", [sys.executable, "-c", code])
+
+
+def test_only_a_cases_own_levels_are_run() -> None:
+    case = Case(workload="any", levels=[STATE])
+    assert list(runner.run_case([], case, [FORWARD]).not_run) == []
+    assert list(runner.run_case([], case, [FORWARD]).measurements) == []
+
+
+def test_embeddings_gradients_are_sent_as_the_rows_that_are_not_zero() -> None:
+    table = np.zeros((5, 2), np.float32)
+    table[3, 1] = 2
+    kernel = np.zeros((2, 2), np.float32)
+    parameters = [Parameter(name="t", type=EMBEDDING), Parameter(name="k")]
+    found = testee.nonzero_rows({"t": table, "k": kernel}, parameters)
+    assert found["gradient/k"].shape == (2, 2)
+    np.testing.assert_array_equal(found["gradient/t"], [[0, 2]])
+    np.testing.assert_array_equal(found["gradient_rows/t"], [3])
+
+
+def test_full_cases_are_run_only_when_asked_for(capsys: pytest.CaptureFixture) -> None:
+    assert report.main(["--workload", "mnist", "--scale", "tiny"]) == 2
+    assert "no case of scale tiny" in capsys.readouterr().err
 
 
 def test_a_framework_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,9 @@ from conformance.filling import filled_parameter, filled_state
 from harness import tuning
 from harness.submission import ROOT, chosen_batch_size
 from inputs import pipeline
+from inputs import stand_in as stand_ins
 from spec import loading, rng
+from spec.parameter_pb2 import EMBEDDING, Parameter
 from spec.workload_pb2 import Workload
 
 Arrays = dict[str, np.ndarray]
@@ -148,14 +150,19 @@ class Testee(abc.ABC):
         batch_size: int,
         dropout_rate: float,
         label_smoothing: float,
+        stand_in: bool,
     ) -> Arrays:
         """On filled parameters and state, the last example masked out: `eval/logits`,
         `eval/per_example`; with dropout and smoothing `train/logits`, `train/<loss entry>`,
         `gradient/<name>` and `state/<name>` after the pass; `frozen/logits` and
-        `frozen_state/<name>` of a training pass with update_batch_norm=False.
+        `frozen_state/<name>` of a training pass with update_batch_norm=False. Of the gradient of an
+        embedding only the rows are given that are not zero, whose numbers are
+        `gradient_rows/<name>`.
+
+        `stand_in` asks for generated examples in the place of the workload's data.
         """
         chosen = self.workload(workload)
-        batch = self.place(self._batch(workload, seed, batch_size))
+        batch = self.place(self._batch(workload, seed, batch_size, stand_in))
         key = self.key(rng.key_words(seed, "forward"))
         logits = self.evaluation_pass(chosen, self._filled(chosen, seed), batch, key)
         loss = chosen.loss_fn(batch["targets"], logits, batch["weights"])
@@ -169,7 +176,7 @@ class Testee(abc.ABC):
         return (
             named("eval", self.fetch({"logits": logits, "per_example": loss["per_example"]}))
             | named("train", {"logits": train.logits, **train.loss})
-            | named("gradient", train.gradients)
+            | nonzero_rows(train.gradients, chosen.parameters)
             | named("state", train.state)
             | {"frozen/logits": frozen.logits}
             | named("frozen_state", frozen.state)
@@ -242,8 +249,10 @@ class Testee(abc.ABC):
             {name: filled_state(name, array.shape, seed) for name, array in state.items()},
         )
 
-    def _batch(self, workload: str, seed: int, batch_size: int) -> Arrays:
+    def _batch(self, workload: str, seed: int, batch_size: int, stand_in: bool) -> Arrays:
         message = loading.load_workload(workload)
+        if stand_in:
+            message = stand_ins.stand_in(message, batch_size)
         source = pipeline.open_source(message)
         batch = pipeline.train_batch(source, seed, batch_size, slice(None), 0)
         weights = pipeline.weights_of(batch).copy()
@@ -259,6 +268,20 @@ class LossLogger:
 
     def append_scalar_metrics(self, metrics: dict[str, Any], global_step: int) -> None:
         self.losses.append(metrics["loss"])
+
+
+def nonzero_rows(gradients: Arrays, parameters: Iterable[Parameter]) -> Arrays:
+    """`gradient/<name>`, and for embeddings `gradient_rows/<name>`: a table of embeddings can take
+    gigabytes, and a batch touches few of its rows.
+    """
+    found = dict(gradients)
+    rows = {}
+    for parameter in parameters:
+        if parameter.type == EMBEDDING:
+            name = parameter.name
+            rows[name] = np.flatnonzero(gradients[name].any(axis=-1))
+            found[name] = gradients[name][rows[name]]
+    return named("gradient", found) | named("gradient_rows", rows)
 
 
 def named(prefix: str, arrays: Arrays) -> Arrays:

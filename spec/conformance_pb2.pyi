@@ -27,6 +27,11 @@ class Measure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RELATIVE_L2: _ClassVar[Measure]
     RELATIVE_MAX: _ClassVar[Measure]
     SUMMARY: _ClassVar[Measure]
+
+class Scale(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TINY: _ClassVar[Scale]
+    FULL: _ClassVar[Scale]
 LEVEL_UNSPECIFIED: Level
 PARAMETERS: Level
 DATA: Level
@@ -41,6 +46,8 @@ IDENTICAL: Measure
 RELATIVE_L2: Measure
 RELATIVE_MAX: Measure
 SUMMARY: Measure
+TINY: Scale
+FULL: Scale
 
 class Bound(_message.Message):
     __slots__ = ("level", "quantity", "measure", "bound", "floor", "growth_per_step", "reason")
@@ -61,7 +68,7 @@ class Bound(_message.Message):
     def __init__(self, level: _Optional[_Union[Level, str]] = ..., quantity: _Optional[str] = ..., measure: _Optional[_Union[Measure, str]] = ..., bound: _Optional[float] = ..., floor: _Optional[float] = ..., growth_per_step: _Optional[float] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Case(_message.Message):
-    __slots__ = ("workload", "seed", "batch_size", "num_batches", "dropout_rate", "label_smoothing", "submission", "trial", "num_steps", "bounds", "known_failures")
+    __slots__ = ("workload", "seed", "batch_size", "num_batches", "dropout_rate", "label_smoothing", "submission", "trial", "num_steps", "bounds", "known_failures", "scale", "levels")
     WORKLOAD_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +80,8 @@ class Case(_message.Message):
     NUM_STEPS_FIELD_NUMBER: _ClassVar[int]
     BOUNDS_FIELD_NUMBER: _ClassVar[int]
     KNOWN_FAILURES_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    LEVELS_FIELD_NUMBER: _ClassVar[int]
     workload: str
     seed: int
     batch_size: int
@@ -84,7 +93,9 @@ class Case(_message.Message):
     num_steps: int
     bounds: _containers.RepeatedCompositeFieldContainer[Bound]
     known_failures: _containers.RepeatedCompositeFieldContainer[KnownFailure]
-    def __init__(self, workload: _Optional[str] = ..., seed: _Optional[int] = ..., batch_size: _Optional[int] = ..., num_batches: _Optional[int] = ..., dropout_rate: _Optional[float] = ..., label_smoothing: _Optional[float] = ..., submission: _Optional[str] = ..., trial: _Optional[int] = ..., num_steps: _Optional[int] = ..., bounds: _Optional[_Iterable[_Union[Bound, _Mapping]]] = ..., known_failures: _Optional[_Iterable[_Union[KnownFailure, _Mapping]]] = ...) -> None: ...
+    scale: Scale
+    levels: _containers.RepeatedScalarFieldContainer[Level]
+    def __init__(self, workload: _Optional[str] = ..., seed: _Optional[int] = ..., batch_size: _Optional[int] = ..., num_batches: _Optional[int] = ..., dropout_rate: _Optional[float] = ..., label_smoothing: _Optional[float] = ..., submission: _Optional[str] = ..., trial: _Optional[int] = ..., num_steps: _Optional[int] = ..., bounds: _Optional[_Iterable[_Union[Bound, _Mapping]]] = ..., known_failures: _Optional[_Iterable[_Union[KnownFailure, _Mapping]]] = ..., scale: _Optional[_Union[Scale, str]] = ..., levels: _Optional[_Iterable[_Union[Level, str]]] = ...) -> None: ...
 
 class GoldenBounds(_message.Message):
     __slots__ = ("bounds",)

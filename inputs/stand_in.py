@@ -1,0 +1,30 @@
+"""Generated examples in the place of a data set: what a model of full size is measured and compared
+on where the data are not at hand.
+"""
+
+from spec.loading import SpecError
+from spec.workload_pb2 import Generated, Workload
+
+# Schema of each data set's examples.
+SCHEMAS = {
+    "criteo1tb": Generated.CLICKS,
+    "fastmri": Generated.RECONSTRUCTIONS,
+    "imagenet": Generated.IMAGES,
+    "mnist": Generated.IMAGES,
+    "cifar10": Generated.IMAGES,
+}
+
+
+def stand_in(workload: Workload, num_examples: int) -> Workload:
+    """The workload on `num_examples` generated examples in each of its splits; SpecError if there is
+    no generator for its data set.
+    """
+    source = workload.dataset.WhichOneof("source")
+    if source not in SCHEMAS:
+        raise SpecError(f"workload {workload.name}: no generated examples like those of {source}")
+    result = Workload()
+    result.CopyFrom(workload)
+    result.dataset.generated.CopyFrom(Generated(schema=SCHEMAS[source], noise=1.0))
+    for split, _ in workload.splits.ListFields():
+        setattr(result.splits, split.name, num_examples)
+    return result
