@@ -1,17 +1,24 @@
-"""What there is: listings and descriptions from the specification's files. Imports no framework."""
+"""What there is: listings and descriptions from the specification's files.
+
+Only what a model's modules know, and no file says, is asked from the PyTorch backend, where that is
+installed.
+"""
 
 import collections
+import importlib
+import importlib.util
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from harness import protocol, submission
-from inputs import pipeline
+from inputs import pipeline, storage
 from spec import loading
 from spec.metrics import Direction, direction, family_names, metric_name
-from spec.parameter_pb2 import ParameterManifest, ParameterType
+from spec.parameter_pb2 import Parameter, ParameterType
 from spec.ruleset_pb2 import Ruleset
 from spec.submission_pb2 import Framework, SubmissionManifest
 from spec.workload_pb2 import LossType, Workload
@@ -44,7 +51,7 @@ def list_all() -> None:
 
 
 def describe(name: str) -> None:
-    """Describes a workload: model, parameters by kind, data, targets and budgets."""
+    """Describes a workload: model, data, targets, budgets, parameters by kind, dropout, memory."""
     workload = loading.load_workload(name)
     loss = LossType.Name(workload.loss).lower()
     print(f"{workload.name}: {workload.title}")
@@ -56,26 +63,72 @@ def describe(name: str) -> None:
         "evaluation batch": f"{workload.eval_batch_size:,}" if workload.eval_batch_size else "",
         "loss": loss if workload.HasField("loss") else "",
         "metrics": ", ".join(family_names(workload.metrics)) if workload.metrics else "",
+        "data folder": _data_folder(workload),
         "dropout": f"rate {workload.dropout_rate:g} unless a submission chooses another"
         if workload.HasField("dropout_rate")
         else "",
         "precision": _one_line(workload.precision),
     }
     _table((key, value) for key, value in facts.items() if value)
-    manifest = loading.load_manifest(name)
-    if manifest is not None:
-        print("\nParameters")
-        _table(parameter_rows(manifest))
     for version in sorted(workload.rules):
         print(f"\nRules {version}")
         _table(_rules_rows(workload, version))
+    if not workload.HasField("model"):
+        return
+    if importlib.util.find_spec("torch") is None:
+        manifest = loading.load_manifest(name)
+        if manifest is not None:
+            print("\nParameters")
+            _table(parameter_rows(manifest.parameters))
+        print("\nDropout places and memory are known where PyTorch is installed.")
+        return
+    _describe_modules(workload)
 
 
-def parameter_rows(manifest: ParameterManifest) -> list[Row]:
+def _describe_modules(workload: Workload) -> None:
+    """What the modules of the PyTorch backend say; the JAX backend's are held equal to them."""
+    from backends.pytorch import memory
+    from backends.pytorch import workload as backend
+
+    model = backend.Workload(workload, next(iter(workload.rules)))
+    parameters = model.declared_parameters()
+    print("\nParameters")
+    _table(parameter_rows(parameters))
+    sites = collections.Counter(re.sub(r"\d+", "*", site) for site in model.dropout_sites())
+    print("\nDropout places (* stands for a number)")
+    _table([("place", "times"), *sites.items()] if sites else [("none",)])
+    print("\nMemory of a training step, estimated; float32")
+    _table(memory_rows(parameters, [memory.activation_bytes(workload, size) for size in (2, 4)]))
+
+
+def memory_rows(parameters: Sequence[Parameter], kept: Sequence[int]) -> list[Row]:
+    """Rows of (what, GB).
+
+    Args:
+      parameters: of the model.
+      kept: bytes that the backward pass needs at batch sizes 2 and 4, from which those of other
+        sizes follow by a straight line.
+    """
+    model = 4 * sum(math.prod(parameter.shape) for parameter in parameters)
+    per_example = (kept[1] - kept[0]) / 2
+    fixed = kept[0] - 2 * per_example
+    rows: list[Row] = [
+        ("parameters", f"{model / 1e9:.3f} GB"),
+        ("gradients", f"{model / 1e9:.3f} GB"),
+        ("two moments of an Adam-like optimizer", f"{2 * model / 1e9:.3f} GB"),
+        ("activations kept for the backward pass", f"{per_example / 1e6:.3f} MB an example"),
+    ]
+    for size in (1, 32, 1024):
+        total = 4 * model + fixed + size * per_example
+        rows.append((f"altogether at batch size {size:,}", f"{total / 1e9:.3f} GB"))
+    return rows
+
+
+def parameter_rows(parameters: Iterable[Parameter]) -> list[Row]:
     """Rows of (kind, arrays, values), in the order of the enumeration, with header and total."""
     arrays: collections.Counter[int] = collections.Counter()
     values: collections.Counter[int] = collections.Counter()
-    for parameter in manifest.parameters:
+    for parameter in parameters:
         arrays[parameter.type] += 1
         values[parameter.type] += math.prod(parameter.shape)
     rows: list[Row] = [("kind", "arrays", "values")]
@@ -109,6 +162,15 @@ def _ruleset_row(ruleset: Ruleset) -> Row:
     trials = f"{ruleset.num_studies} studies of {ruleset.trials_per_study}"
     name = f"{ruleset.version} {Ruleset.Tuning.Name(ruleset.tuning).lower()}"
     return name, f"{trials}, budgets times {ruleset.budget_factor:g}"
+
+
+def _data_folder(workload: Workload) -> str:
+    """Where the data are looked for, if they are files."""
+    source = str(workload.dataset.WhichOneof("source"))
+    module = importlib.util.find_spec(f"inputs.{source}")
+    if module is None or not hasattr(importlib.import_module(f"inputs.{source}"), "prepare"):
+        return ""
+    return str(storage.data_folder(source))
 
 
 def _frameworks(manifest: SubmissionManifest) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from cli import catalogue, main
 from spec import loading
-from spec.parameter_pb2 import Parameter, ParameterManifest, ParameterType
+from spec.parameter_pb2 import Parameter, ParameterType
 
 
 def test_list_names_everything_there_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,24 +25,38 @@ def test_every_workload_can_be_described(name: str, capsys: pytest.CaptureFixtur
     printed = capsys.readouterr().out
     workload = loading.load_workload(name)
     assert printed.startswith(f"{name}: {workload.title}\n")
+    assert ("Memory of a training step" in printed) == workload.HasField("model")
     for version, rules in workload.rules.items():
         assert f"Rules {version}" in printed
         assert f"{rules.validation_target:.10g}" in printed
+
+
+def test_memory_is_a_straight_line_of_the_batch_size() -> None:
+    parameters = [Parameter(name="p", shape=[500, 500])]  # 1 MB
+    memory = catalogue.memory_rows(parameters, [2_500_000, 4_500_000])
+    rows = {str(what): amount for what, amount in memory}
+    assert rows["parameters"] == "0.001 GB"
+    assert rows["activations kept for the backward pass"] == "1.000 MB an example"
+    assert rows["altogether at batch size 32"] == "0.036 GB"  # 4 + 0.5 + 32
+
+
+def test_dropout_places_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["describe", "digits_vit"]) == 0
+    printed = capsys.readouterr().out
+    assert "blocks.*" in printed[printed.index("Dropout places") : printed.index("Memory")]
 
 
 def test_parameters_are_counted_by_kind() -> None:
     def parameter(kind: ParameterType, *shape: int) -> Parameter:
         return Parameter(name="p", type=kind, shape=shape)
 
-    manifest = ParameterManifest(
-        parameters=[
-            parameter(ParameterType.WEIGHT, 30, 50),
-            parameter(ParameterType.BIAS, 50),
-            parameter(ParameterType.WEIGHT, 2, 3),
-            parameter(ParameterType.BIAS),
-        ]
-    )
-    assert catalogue.parameter_rows(manifest) == [
+    parameters = [
+        parameter(ParameterType.WEIGHT, 30, 50),
+        parameter(ParameterType.BIAS, 50),
+        parameter(ParameterType.WEIGHT, 2, 3),
+        parameter(ParameterType.BIAS),
+    ]
+    assert catalogue.parameter_rows(parameters) == [
         ("kind", "arrays", "values"),
         ("weight", 2, "1,506"),
         ("bias", 2, "51"),
@@ -52,8 +66,7 @@ def test_parameters_are_counted_by_kind() -> None:
 
 def test_looking_around_imports_no_framework() -> None:
     program = (
-        "import sys; from cli.main import main; main(['list']); main(['describe', 'digits_vit']); "
-        "main(['run', '--help']); "
+        "import sys; from cli.main import main; main(['list']); main(['run', '--help']); "
         "sys.exit(', '.join({'jax', 'torch', 'flax', 'sklearn'} & set(sys.modules)) or None)"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

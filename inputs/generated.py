@@ -62,10 +62,11 @@ def images(workload: Workload, split: str, count: int) -> Batch:
     """Images float32 [count, side, side, channels] and classes int32 [count]."""
     config = getattr(workload.model, str(workload.model.WhichOneof("family")))
     side, channels = config.image_size, config.num_channels
-    patterns = smooth(_normal(workload, "patterns", (config.num_classes, *_coarse(channels))), side)
+    coarse = _normal(workload, "patterns", (config.num_classes, *_coarse(channels)))
     targets = _integers(workload, f"{split}/targets", config.num_classes, (count,))
+    present, which = np.unique(targets, return_inverse=True)
     noise = _normal(workload, f"{split}/noise", (count, side, side, channels))
-    inputs = patterns[targets] + workload.dataset.generated.noise * noise
+    inputs = smooth(coarse[present], side)[which] + workload.dataset.generated.noise * noise
     return {"inputs": inputs.astype(np.float32), "targets": targets.astype(np.int32)}
 
 

@@ -41,7 +41,7 @@ class Workload(WorkloadInterface):
         self._module = importlib.import_module(f"backends.pytorch.models.{family}")
         self._config = getattr(message.model, family)
 
-    def _abstract_model(self) -> nn.Module:
+    def abstract_model(self) -> nn.Module:
         """The model on the meta device: shapes and no values."""
         with torch.device("meta"):
             model = self._module.Model(self._config)
@@ -50,9 +50,14 @@ class Workload(WorkloadInterface):
                 part.site = name
         return model
 
+    def dropout_sites(self) -> list[str]:
+        """Names of the places where activations are dropped."""
+        modules = self.abstract_model().modules()
+        return [part.site for part in modules if isinstance(part, Dropout)]
+
     def declared_parameters(self) -> list[Parameter]:
         """The model's parameters in the order of its definition, as its modules declare them."""
-        return layers.parameters(self._abstract_model())
+        return layers.parameters(self.abstract_model())
 
     @functools.cached_property
     def parameters(self) -> list[Parameter]:
@@ -62,7 +67,7 @@ class Workload(WorkloadInterface):
 
     @functools.cached_property
     def _by_torch_name(self) -> dict[str, Parameter]:
-        names = [torch_name for _, torch_name, _ in layers.walk(self._abstract_model())]
+        names = [torch_name for _, torch_name, _ in layers.walk(self.abstract_model())]
         return dict(zip(names, self.parameters, strict=True))
 
     @property
@@ -77,7 +82,7 @@ class Workload(WorkloadInterface):
     def initial_state(self) -> dict[str, np.ndarray]:
         """First batch statistics by canonical name."""
         state = {}
-        for name, part in self._abstract_model().named_modules():
+        for name, part in self.abstract_model().named_modules():
             if isinstance(part, BatchNorm):
                 state[f"{name}.mean"] = np.zeros(part.num_features, np.float32)
                 state[f"{name}.var"] = np.ones(part.num_features, np.float32)
@@ -98,7 +103,7 @@ class Workload(WorkloadInterface):
         self, params: dict[str, np.ndarray], state: dict[str, np.ndarray]
     ) -> tuple[nn.Module, None]:
         """The model from canonical arrays by canonical name."""
-        model = self._abstract_model().to_empty(device=placement.device())
+        model = self.abstract_model().to_empty(device=placement.device())
         tensors = dict(model.named_parameters())
         with torch.no_grad():
             for name, parameter in self._by_torch_name.items():

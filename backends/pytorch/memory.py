@@ -1,0 +1,44 @@
+"""What a training step needs of a device's memory, found without computing anything."""
+
+import numpy as np
+import torch
+
+from backends.pytorch.layers import Pass
+from backends.pytorch.workload import Workload, as_tensor
+from inputs import pipeline
+from inputs.stand_in import stand_in
+from spec.workload_pb2 import Workload as Message
+
+
+def activation_bytes(message: Message, batch_size: int) -> int:
+    """Bytes that a forward pass keeps for the backward pass, at the workload's own dropout rate.
+
+    The model runs on the meta device, where tensors have shapes and no values. What PyTorch frees
+    sooner, and what a kernel needs in passing, is not in it.
+    """
+    workload = Workload(message, next(iter(message.rules)))
+    model = workload.abstract_model().train()
+    own = {p.untyped_storage()._cdata for p in [*model.parameters(), *model.buffers()]}
+    kept: dict[int, torch.Tensor] = {}  # by storage: several tensors may be views of one
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            kept[storage._cdata] = tensor
+        return tensor
+
+    how = Pass(train=True, update_batch_norm=True, dropout_rate=message.dropout_rate)
+    batch = _meta_batch(message, batch_size)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model(batch["inputs"], how)
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+
+def _meta_batch(message: Message, batch_size: int) -> dict[str, torch.Tensor]:
+    example = pipeline.open_source(stand_in(message, 1)).batch("train", np.zeros(1, int), None)
+    return {
+        name: torch.empty(
+            (batch_size, *array.shape[1:]), dtype=as_tensor(array).dtype, device="meta"
+        )
+        for name, array in example.items()
+    }
