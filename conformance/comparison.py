@@ -92,7 +92,8 @@ def bound_of(case: Case | GoldenBounds, level: Level, quantity: str) -> Bound:
 def measure(
     level: Level, quantity: str, bound: Bound, a: np.ndarray, b: np.ndarray, typical: float
 ) -> Measurement:
-    """The error of `a` against `b` in the bound's measure. NaN on either side fails, unless both agree to the bit.
+    """The error of `a` against `b` in the bound's measure. NaN on either side fails, unless IDENTICAL
+    is asked for and both have the same bits.
 
     `typical` is the root mean square of all numbers of the level, for the bound's floor.
     """

@@ -118,7 +118,7 @@ def print_table(report: ConformanceReport, levels: Sequence[Level]) -> None:
 def cell(workload: WorkloadReport, level: Level, worst: Mapping[Level, Measurement]) -> str:
     if Level.Name(level) in workload.not_run:
         return "[red]not run[/red]"
-    if level not in worst:
+    if level not in worst or worst[level].quantity == runner.NOTHING:
         return "-"
     measurement = worst[level]
     text = f"{measurement.error:.1e} / {measurement.bound:.0e}" if measurement.error else "equal"

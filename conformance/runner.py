@@ -38,6 +38,8 @@ PACKAGES = {"jax": "jax", "pytorch": "torch"}  # what a backend cannot do withou
 BACKENDS = tuple(PACKAGES)
 LEVELS = (PARAMETERS, DATA, FORWARD, GRADIENT, STATE, METRICS, TRAJECTORY)
 
+NOTHING = "nothing to compare"
+
 
 class TesteeError(RuntimeError):
     """A backend could not answer. The text is its traceback, or says how its process ended."""
@@ -65,8 +67,6 @@ class Process:
         """`command` starts another program that answers the same questions."""
         self.backend = backend
         command = command or [sys.executable, "-m", "conformance.testee", "--backend", backend]
-        # One framework a process; deterministic sums on accelerators where XLA is asked before it
-        # starts.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
@@ -175,7 +175,7 @@ def run_case(
 
 def _nothing(level: Level) -> Measurement:
     """A level of which neither backend has anything, such as statistics without batch norm."""
-    return Measurement(level=level, quantity="nothing to compare", passed=True)
+    return Measurement(level=level, quantity=NOTHING, passed=True)
 
 
 def apply_known_failures(case: Case, report: WorkloadReport, levels: Sequence[Level]) -> None:

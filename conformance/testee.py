@@ -106,7 +106,7 @@ class Testee(abc.ABC):
             for p in chosen.parameters
         }
         params, state = chosen.export_model(
-            *chosen.init_model_fn(self.key(rng.key_words(seed, "model")))
+            *chosen.init_model_fn(self.key(rng.key_words(seed, "init_model")))
         )
         return (
             named("declaration", declared)
@@ -208,16 +208,16 @@ class Testee(abc.ABC):
         module = self.submission(submission)
         message = loading.load_workload(workload)
         logger = chosen.metrics_logger = LossLogger()
-        params, state = chosen.init_model_fn(self.key(rng.key_words(seed, "model")))
+        params, state = chosen.init_model_fn(self.key(rng.key_words(seed, "init_model")))
         point = point_of(submission, trial)
-        key = self.key(rng.key_words(seed, "optimizer"))
+        key = self.key(rng.key_words(seed, "init_optimizer_state"))
         size = chosen_batch_size(module.get_batch_size, message)
         optimizer = module.init_optimizer_state(chosen, params, state, point, key)
         batches = pipeline.TrainBatches(message, seed, size)
         with contextlib.closing(batches):
             queue = map(self.place, batches)
             for step in range(num_steps):
-                key = self.key(rng.key_words(seed, "update", step=step))
+                key = self.key(rng.key_words(seed, "update_params", step=step))
                 batch = module.data_selection(
                     chosen, queue, optimizer, params, state, point, step, key
                 )

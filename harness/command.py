@@ -81,6 +81,7 @@ def parser(backend: str) -> OneLineParser:
     )
     add(
         "--submission",
+        type=_given,
         default="nadamw",
         metavar="S",
         help="folder in submissions/, or path of such a folder or a Python file (default: nadamw)",
@@ -94,6 +95,7 @@ def parser(backend: str) -> OneLineParser:
     )
     add(
         "--out",
+        type=_given,
         metavar="DIR",
         help="run folder to make (default: runs/<workload>-<submission>-<backend>-<time>)",
     )
@@ -133,6 +135,12 @@ def parser(backend: str) -> OneLineParser:
     return parser
 
 
+def _given(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("is empty")
+    return text
+
+
 def _integer(low: int, high: float = float("inf")) -> Any:
     def parse(text: str) -> int:
         try:
@@ -148,8 +156,11 @@ def _integer(low: int, high: float = float("inf")) -> Any:
 
 
 def _run(arguments: argparse.Namespace, framework: Framework, make_backend: MakeBackend) -> int:
-    trial, source = describe(arguments, framework)
-    point = choose_point(arguments, trial, source)
+    try:
+        trial, source = describe(arguments, framework)
+        point = choose_point(arguments, trial, source)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from error
     if point is not None:
         trial.hyperparameters.update(point)
     folder = run_folder.default_folder(trial, datetime.datetime.now())
@@ -174,16 +185,9 @@ def describe(arguments: argparse.Namespace, framework: Framework) -> tuple[Trial
     Raises:
       UsageError, SpecError: an unknown name, a malformed file, or things that do not go together.
     """
-    workload = loading.load_workload(arguments.workload)
-    if not (workload.HasField("model") and workload.HasField("dataset")):
-        raise UsageError(
-            f"workload {workload.name} is known to scoring only: no backend has its model"
-        )
-    if not pipeline.is_readable(workload):
-        raise UsageError(
-            f"workload {workload.name} cannot be run: nothing reads its data set yet "
-            "(`tandem list` shows what can)"
-        )
+    runnable = filter(_is_runnable, loading.names("workloads"))
+    workload = loading.load_workload(loading.one_of(arguments.workload, runnable, "workload"))
+    loading.one_of(arguments.rules, loading.ruleset_versions(), "version of the rules")
     ruleset = loading.load_ruleset(arguments.rules, arguments.ruleset)
     rules = loading.rules_of(workload, ruleset.version)
     source = submission.find(arguments.submission, user_path(arguments.submission), framework)
@@ -201,6 +205,12 @@ def describe(arguments: argparse.Namespace, framework: Framework) -> tuple[Trial
         provenance=provenance.collect(sys.argv),
     )
     return trial, source
+
+
+def _is_runnable(name: str) -> bool:
+    """Whether a backend has the workload's model and something reads its data."""
+    workload = loading.load_workload(name)
+    return workload.HasField("model") and pipeline.is_readable(workload)
 
 
 def choose_point(

@@ -58,6 +58,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(
         loading, "load_workload", lambda name: workload if name == "fake" else load(name)
     )
+    names = loading.names
+    monkeypatch.setattr(
+        loading, "names", lambda folder: names(folder) + ["fake"] * (folder == "workloads")
+    )
     monkeypatch.setattr(submission, "ROOT", tmp_path / "submissions")
     monkeypatch.setattr(pipeline, "data_sha256", lambda workload: "abc")
     monkeypatch.setattr(pipeline, "train_batches", lambda *_: fakes.train_batches())
@@ -149,9 +153,13 @@ def test_a_module_that_lacks_a_function_is_recorded(place: Path) -> None:
             ["--workload", "digit_vit"],
             "unknown workload 'digit_vit'. Did you mean digits_vit? Valid:",
         ),
+        (["--workload", "criteo1tb_test"], "unknown workload 'criteo1tb_test'. Did you mean"),
         (["--submission", "her"], "unknown submission 'her'. Valid: mine, or the path of a folder"),
         (["--ruleset", "own"], "argument --ruleset: invalid choice: 'own' (choose from"),
-        (["--rules", "v9"], "unknown ruleset 'v9_external'. "),
+        (["--rules", "v9"], "unknown version of the rules 'v9'. Valid: v0.5, v0.6"),
+        (["--submission", 300 * "a"], "File name too long"),
+        (["--submission", ""], "argument --submission: is empty"),
+        (["--out", ""], "argument --out: is empty"),
         (
             ["--seed", "-1"],
             "argument --seed: '-1' is not an integer from 0 to 18446744073709551615",

@@ -6,6 +6,7 @@ submission is timed.
 """
 
 import math
+import os
 from pathlib import Path
 
 from rich.console import Console
@@ -97,9 +98,16 @@ class Display:
             lines["time to target"] = f"{ended.time_to_target_sec:.2f} of {budget} timed seconds"
         lines["steps"] = f"{ended.global_step:,} in {self._clock.timed_sec:.2f} timed seconds"
         lines["run folder"] = str(folder)
-        lines["score it"] = f"tandem score {folder}"
+        lines["score it"] = _scoring_command(self._trial, folder)
         for name, value in lines.items():
             self._console.print(f"{name:<14}  {value}")
+
+
+def _scoring_command(trial: TrialStarted, folder: Path) -> str:
+    under_bazel = "BUILD_WORKSPACE_DIRECTORY" in os.environ
+    tandem = "./bazelw run //cli:tandem --" if under_bazel else "tandem"
+    choice = "" if trial.workload.name in trial.ruleset.base_workloads else " --workloads present"
+    return f"{tandem} score {folder}{choice}"
 
 
 def most_seconds_left(trial: TrialStarted, step: int, timed_sec: float, loop_sec: float) -> float:

@@ -106,8 +106,18 @@ def test_summary() -> None:
         "time to target  31.25 of 100 timed seconds",
         "steps           1,234 in 0.00 timed seconds",
         "run folder      runs/x",
-        "score it        tandem score runs/x",
+        "score it        tandem score runs/x --workloads present",
     ]
+
+
+def test_the_scoring_command_is_one_that_the_user_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = TrialStarted()
+    trial.CopyFrom(TRIAL)
+    trial.ruleset.base_workloads[:] = [trial.workload.name]
+    screen, file = console(terminal=False)
+    monkeypatch.setenv("BUILD_WORKSPACE_DIRECTORY", "/checkout")
+    Display(trial, Clock(), screen).summarize(TrialEnded(), Path("runs/x"))
+    assert file.getvalue().endswith("  ./bazelw run //cli:tandem -- score runs/x\n")
 
 
 def test_summary_of_a_failure_has_the_traceback() -> None:

@@ -15,3 +15,8 @@ class DataError(Exception):
 
 class Interrupted(BaseException):
     """Somebody asked the trial to stop. No `Exception`, so that no handler swallows it."""
+
+
+def printable(text: object) -> str:
+    """The text as UTF-8 can hold it: what stems from a file's name in another encoding is escaped."""
+    return str(text).encode("utf-8", "backslashreplace").decode()

@@ -1,10 +1,14 @@
 """The scalars that a submission logs while it is on the clock."""
 
+import operator
 from collections.abc import Mapping
 from typing import Any
 
+from harness.errors import printable
 from harness.events import EventLog
 from spec.event_pb2 import Remark, ScalarMetrics
+
+_LAST_STEP = 2**63 - 1  # that an event can hold
 
 
 class MetricsLogger:
@@ -19,8 +23,16 @@ class MetricsLogger:
         self._waiting: list[tuple[int, dict[str, Any]]] = []
 
     def append_scalar_metrics(self, metrics: Mapping[str, Any], global_step: int) -> None:
-        """Takes note of scalars: numbers or arrays with one entry."""
-        self._waiting.append((global_step, dict(metrics)))
+        """Takes note of scalars: numbers or arrays with one entry.
+
+        Raises:
+          TypeError, ValueError: the step is no whole number from 0 on, or the metrics are no mapping.
+        """
+        step = operator.index(global_step)
+        if not 0 <= step <= _LAST_STEP:
+            raise ValueError(f"global_step is {step}, expected a step from 0 on")
+        named = {printable(name): value for name, value in dict(metrics).items()}
+        self._waiting.append((step, named))
 
     def write(self, log: EventLog) -> None:
         """Writes what was logged since the last call. What is no number becomes a remark."""
@@ -29,8 +41,8 @@ class MetricsLogger:
             numbers = {}
             for name, value in metrics.items():
                 try:
-                    numbers[str(name)] = float(value)
+                    numbers[name] = float(value)
                 except Exception as error:  # a failed device raises its own kinds
                     reason = f"scalar {name!r} of step {step} is left out: {error}"
-                    log.append(remark=Remark(message=reason))
-            log.append(scalar_metrics=ScalarMetrics(global_step=int(step), metrics=numbers))
+                    log.append(remark=Remark(message=printable(reason)))
+            log.append(scalar_metrics=ScalarMetrics(global_step=step, metrics=numbers))

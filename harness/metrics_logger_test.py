@@ -31,6 +31,15 @@ def test_values_are_converted_when_written_not_when_logged(tmp_path: Path) -> No
     assert dict(event.scalar_metrics.metrics) == {"loss": 0.5, "norm": 2.0, "one": 1.0}
 
 
+def test_names_that_are_not_utf_8_are_escaped(tmp_path: Path) -> None:
+    logger, log = MetricsLogger(), EventLog(tmp_path / "log", Clock())
+    logger.append_scalar_metrics({"\udce9": 1, "none \udcea": "none"}, 0)
+    logger.write(log)
+    remark, scalars = read_log(log.path).events
+    assert r"\udcea" in remark.remark.message
+    assert dict(scalars.scalar_metrics.metrics) == {r"\udce9": 1.0}
+
+
 @pytest.mark.parametrize("value", ["text", None, np.ones(3)])
 def test_what_is_no_number_is_left_out_with_a_remark(tmp_path: Path, value: object) -> None:
     logger, log = MetricsLogger(), EventLog(tmp_path / "log", Clock())

@@ -2,12 +2,15 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 
 from spec.metrics import direction, meets, metric_name
 from spec.ruleset_pb2 import Ruleset
 from spec.timing_pb2 import Outcome, TimingProtocol
 from spec.workload_pb2 import Rules, Workload
+
+_VALIDATION_LOSS = re.compile(r"validation/(.*_)?loss")
 
 
 def budget_sec(ruleset: Ruleset, rules: Rules) -> float:
@@ -59,7 +62,7 @@ def budget_ends_trial(
 class Judgement:
     """What one evaluation says about the targets. A target that does not exist is met."""
 
-    is_finite: bool  # the validation metric
+    is_finite: bool  # target metric and losses on validation; an accuracy of NaN logits is a number
     validation_target_met: bool
     test_target_met: bool
     scores: bool  # whether scoring, which always compares inclusively, counts it as a hit
@@ -73,8 +76,9 @@ def judge(
     better = direction(workload.target_metric)
     comparison = protocol.target_comparison
     validation = metrics[f"validation/{name}"]
+    losses = [value for key, value in metrics.items() if _VALIDATION_LOSS.fullmatch(key)]
     return Judgement(
-        is_finite=math.isfinite(validation),
+        is_finite=all(map(math.isfinite, [validation, *losses])),
         validation_target_met=meets(validation, rules.validation_target, better, comparison),
         test_target_met=not rules.HasField("test_target")
         or meets(metrics.get(f"test/{name}", math.nan), rules.test_target, better, comparison),

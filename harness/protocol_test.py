@@ -104,6 +104,14 @@ def test_judge(
     assert dataclasses.astuple(protocol.judge(workload, BOTH, timing, metrics)) == expected
 
 
+@pytest.mark.parametrize("loss", ["loss", "ctc_loss"])
+def test_an_accuracy_of_outputs_that_are_not_numbers_is_no_result(loss: str) -> None:
+    metrics = {"validation/accuracy": 0.1, f"validation/{loss}": math.nan, "test/accuracy": 0.1}
+    assert not protocol.judge(ACCURACY, BOTH, EVERY_STEP, metrics).is_finite
+    metrics |= {f"validation/{loss}": 2.0, f"test/{loss}": math.nan}
+    assert protocol.judge(ACCURACY, BOTH, EVERY_STEP, metrics).is_finite
+
+
 def test_an_absent_test_target_is_met() -> None:
     metrics = {"validation/loss": 1.0}
     judgement = protocol.judge(LOSS, Rules(validation_target=0.5), EVERY_STEP, metrics)

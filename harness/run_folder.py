@@ -53,8 +53,10 @@ def create(folder: Path, trial: TrialStarted, source: Source, clock: Clock) -> E
         log.append(trial_started=trial)
         write_description(new, trial)
         new.rename(folder)
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(new, ignore_errors=True)
+        if not isinstance(error, OSError):
+            raise
         raise UsageError(f"{folder} cannot be written: {error.strerror}") from error
     log.path = folder / events.FILE
     return log

@@ -9,14 +9,16 @@ import hashlib
 import importlib.util
 import inspect
 import numbers
+import os
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor
 
+from harness import events
 from harness.errors import DataError, SubmissionError, UsageError
 from spec import loading, submission_pb2
 from spec.interface import TrainingCompleteError
@@ -37,7 +39,7 @@ class Source:
       manifest: read from the folder, or made up for a single file.
       folder: where its files are.
       module: the file with the functions for one framework, in that folder.
-      files: all its files, sorted by name.
+      files: all its files, sorted; see `_own_files`.
     """
 
     manifest: SubmissionManifest
@@ -102,12 +104,22 @@ def _folder_source(folder: Path, framework: Framework) -> Source:
         raise UsageError(
             f"submission {manifest.name} lacks {module.name}, which its manifest promises"
         )
-    files = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
-    ]
-    return Source(manifest, folder, module, tuple(files))
+    return Source(manifest, folder, module, tuple(_own_files(folder)))
+
+
+def _own_files(folder: Path) -> Iterator[Path]:
+    """All files in a folder, sorted, but for hidden ones, caches, and run folders, which `--out` may
+    have put there.
+    """
+    for place, subfolders, names in os.walk(folder):
+        here = Path(place)
+        subfolders[:] = sorted(
+            name
+            for name in subfolders
+            if not name.startswith((".", "__pycache__"))
+            and not (here / name / events.FILE).exists()
+        )
+        yield from (here / name for name in sorted(names) if not name.startswith("."))
 
 
 def _file_source(module: Path, framework: Framework) -> Source:
@@ -152,7 +164,12 @@ class Submission:
           SubmissionError: it knows neither, or the size is no multiple of the number of devices.
         """
         size = chosen_batch_size(self._get_batch_size, workload)
-        if not isinstance(size, numbers.Integral) or size < 1 or int(size) % num_devices:
+        if (
+            not isinstance(size, numbers.Integral)
+            or isinstance(size, bool)
+            or size < 1
+            or int(size) % num_devices
+        ):
             raise SubmissionError(
                 f"get_batch_size({workload.name!r}) is {size!r}, expected a positive multiple of "
                 f"{num_devices}, the number of devices"

@@ -53,6 +53,21 @@ def test_a_folder_is_found_and_loaded(folder: Path) -> None:
     assert submission.load(source).batch_size(Workload(name="w"), 2) == 8
 
 
+def test_runs_caches_and_hidden_files_are_no_part_of_a_folder(folder: Path) -> None:
+    for name in ("runs/one/events.jsonl", "runs/one/submission/a.py", ".git/a", "__pycache__/b"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "c.py").write_text("")
+    files = submission.find(str(folder), folder, JAX).files
+    assert [str(file.relative_to(folder)) for file in files] == [
+        "helper.py",
+        "manifest.textproto",
+        "submission_jax.py",
+        "sub/c.py",
+    ]
+
+
 def test_a_file_is_found_with_its_neighbours(folder: Path) -> None:
     source = submission.find("x", folder / "submission_jax.py", JAX)
     assert source.manifest.name == "submission_jax"

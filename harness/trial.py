@@ -10,7 +10,7 @@ from typing import Any
 from harness import protocol
 from harness.backend import Backend, Batch
 from harness.clock import Clock
-from harness.errors import DataError, Interrupted, SubmissionError
+from harness.errors import DataError, Interrupted, SubmissionError, printable
 from harness.events import EventLog
 from harness.interruption import Interruption
 from harness.metrics_logger import MetricsLogger
@@ -311,7 +311,7 @@ def _regular_end(trial: TrialStarted, standing: Standing) -> TrialEnded:
         Outcome.BUDGET_EXHAUSTED: f"the budget of {trial.budget_sec:g} timed seconds is used up",
         Outcome.STEP_LIMIT: f"the limit of {trial.step_limit} steps is reached",
         Outcome.COMPLETED_BY_SUBMISSION: "the submission raised TrainingCompleteError",
-        Outcome.DIVERGED: f"{target} is not finite",
+        Outcome.DIVERGED: f"{target} or another loss on validation is not finite",
     }
     return TrialEnded(outcome=outcome, message=messages[outcome])
 
@@ -334,8 +334,8 @@ def _failure(error: BaseException, experiment: Experiment | None) -> TrialEnded:
         outcome, message = Outcome.HARNESS_ERROR, f"{type(error).__name__}: {error}"
     return TrialEnded(
         outcome=outcome,
-        message=textwrap.shorten(message, _MESSAGE_LENGTH, placeholder=" ..."),
-        traceback="".join(traceback.format_exception(error)),
+        message=textwrap.shorten(printable(message), _MESSAGE_LENGTH, placeholder=" ..."),
+        traceback=printable("".join(traceback.format_exception(error))),
     )
 
 

@@ -183,9 +183,34 @@ def test_divergence_ends_a_trial(tmp_path: Path, value: float) -> None:
     machine = Machine()
     run = Run(tmp_path, machine, FakeBackend(machine, [MISS, (value, 0.1)]))
     assert run.ended.outcome == Outcome.DIVERGED
-    assert run.ended.message == "validation loss is not finite"
+    assert run.ended.message == "validation loss or another loss on validation is not finite"
     assert run.ended.global_step == 31
     assert not run.ended.HasField("time_to_target_sec")
+
+
+@pytest.mark.parametrize(
+    "log", [({"loss": 1.0}, None), ({"loss": 1.0}, -1), ({"loss": 1.0}, 2**70), (1.0, 3)]
+)
+def test_logging_what_is_no_step_or_metrics_is_the_submissions_error(
+    tmp_path: Path, log: tuple[Any, Any]
+) -> None:
+    machine = Machine()
+    backend = FakeBackend(machine)
+
+    def update_params(**arguments: Any) -> Any:
+        backend.workload.metrics_logger.append_scalar_metrics(*log)
+
+    run = Run(tmp_path, machine, backend, {"update_params": update_params})
+    assert run.ended.outcome == Outcome.SUBMISSION_ERROR
+    assert "append_scalar_metrics" in run.ended.traceback
+
+
+def test_an_error_whose_text_is_not_utf_8_is_recorded(tmp_path: Path) -> None:
+    machine = Machine()
+    failing = {"update_params": raising(OSError("no file \udce9"))}
+    run = Run(tmp_path, machine, FakeBackend(machine), failing)
+    assert run.ended.outcome == Outcome.SUBMISSION_ERROR
+    assert r"no file \udce9" in run.ended.message
 
 
 def raising(error: BaseException) -> Callable[..., Any]:

@@ -39,7 +39,7 @@ def read_points(path: Path, num_trials: int, seed: int) -> list[Point]:
       UsageError: no such file, or not of the format.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
         raise UsageError(f"search space {path}: {error.strerror}") from error
     except ValueError as error:
@@ -56,6 +56,10 @@ def read_points(path: Path, num_trials: int, seed: int) -> list[Point]:
         raise UsageError("expected a list of points or an object of ranges, neither empty")
     except UsageError as error:
         raise UsageError(f"search space {path}: {error}") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number that JSON knows")
 
 
 def _listed_points(content: list[Any]) -> list[Point]:

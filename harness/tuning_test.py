@@ -71,6 +71,7 @@ def test_a_list_is_used_as_it_is(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("{", "not JSON"),
+        ('[{"a": Infinity}]', "Infinity is no number that JSON knows"),
         ({}, "expected a list of points or an object of ranges"),
         (3, "expected a list of points or an object of ranges"),
         ([], "the list has no points"),

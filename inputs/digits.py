@@ -36,9 +36,11 @@ class Digits:
         self._labels = table[:, -1]
         splits = workload.splits
         starts = np.cumsum([0, splits.train, splits.validation, splits.test])
-        assert starts[-1] <= len(table), (
-            f"splits of {workload.name} add up to {starts[-1]} examples"
-        )
+        if starts[-1] > len(table):
+            raise SpecError(
+                f"workload {workload.name}: splits train, validation and test have {starts[-1]} "
+                f"examples, expected at most {len(table)}, which is all digits there are"
+            )
         self._bounds = dict(
             zip(("train", "validation", "test"), itertools.pairwise(starts), strict=True)
         )

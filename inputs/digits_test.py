@@ -12,6 +12,14 @@ from spec.workload_pb2 import Workload
 WORKLOAD = loading.load_workload("digits_vit")
 
 
+def test_more_examples_than_there_are_digits_are_refused() -> None:
+    workload = Workload()
+    workload.CopyFrom(WORKLOAD)
+    workload.splits.train = 5000
+    with pytest.raises(SpecError, match="have 5600 examples, expected at most 1797"):
+        digits.open_source(workload)
+
+
 def test_the_splits_hold_every_digit_once() -> None:
     source = pipeline.open_source(WORKLOAD)
     splits = ("train", "validation", "test")

@@ -150,6 +150,11 @@ def eval_batches(
     that fill up the last one. `eval_train` is a fixed random subset of the training split, the
     same for every seed.
     """
+    if workload.eval_batch_size % shard[1]:
+        raise ValueError(
+            f"workload {workload.name}: eval_batch_size is {workload.eval_batch_size}, expected a "
+            f"multiple of {shard[1]} (shards)"
+        )
     source = open_source(workload)
     indices = eval_indices(workload, source, split)
     num_batches = -(-len(indices) // workload.eval_batch_size)

@@ -113,6 +113,11 @@ def test_evaluation_shards_put_together_are_the_batch() -> None:
         np.testing.assert_array_equal(np.concatenate([h[key] for h in halves]), whole[key])
 
 
+def test_an_evaluation_batch_must_be_a_multiple_of_the_shards() -> None:
+    with pytest.raises(ValueError, match="eval_batch_size is 100, expected a multiple of 3"):
+        next(iter(pipeline.eval_batches(DIGITS, "validation", shard=(0, 3))))
+
+
 @pytest.mark.parametrize("split", ["eval_train", "validation", "test"])
 def test_an_evaluation_sees_each_example_once(split: str) -> None:
     batches = list(pipeline.eval_batches(DIGITS, split))

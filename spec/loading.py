@@ -152,6 +152,11 @@ def load_ruleset(version: str, tuning: str) -> ruleset_pb2.Ruleset:
     return checked(read_message(path, ruleset_pb2.Ruleset), path)
 
 
+def ruleset_versions() -> list[str]:
+    """Versions of the benchmark that have rulesets, sorted."""
+    return sorted({name.rpartition("_")[0] for name in names("rulesets")})
+
+
 @functools.cache
 def load_hardware(name: str) -> hardware_pb2.Hardware:
     """Loads hardware/<name>.textproto. Treat the result as read-only."""

@@ -149,5 +149,6 @@ def test_after_the_barrier_everything_is_ready() -> None:
 
 def test_running_out_of_memory_is_recognised() -> None:
     assert placement.is_out_of_memory(MemoryError())
-    assert placement.is_out_of_memory(RuntimeError("RESOURCE_EXHAUSTED: out of memory"))
-    assert not placement.is_out_of_memory(RuntimeError("something else"))
+    assert placement.is_out_of_memory(jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: no memory"))
+    assert not placement.is_out_of_memory(jax.errors.JaxRuntimeError("something else"))
+    assert not placement.is_out_of_memory(ValueError("RESOURCE_EXHAUSTED"))

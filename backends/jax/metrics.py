@@ -47,7 +47,7 @@ def reconstruction(logits: Array, batch: Batch, loss: Array) -> dict[str, Array]
 def ssim(a_BHW: Array, b_BHW: Array, data_range_B: Array) -> Array:
     """Structural similarity (Wang et al. 2004) of each pair, [B] in [-1, 1].
 
-    Over all 7x7 windows inside the image, with uniform weights and sample covariances. Array data range
+    Over all 7x7 windows inside the image, with uniform weights and sample covariances. A data range
     of 0, in rows that fill up a batch, counts as 1.
     """
     data_range = jnp.where(data_range_B == 0, 1.0, data_range_B)[:, None, None]

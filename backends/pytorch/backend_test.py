@@ -178,4 +178,6 @@ def test_a_model_goes_out_and_comes_in() -> None:
 def test_running_out_of_memory_is_recognised() -> None:
     assert placement.is_out_of_memory(MemoryError())
     assert placement.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert placement.is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
     assert not placement.is_out_of_memory(RuntimeError("something else"))
+    assert not placement.is_out_of_memory(ValueError("we ran out of memory cells"))

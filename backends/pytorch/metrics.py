@@ -48,7 +48,7 @@ def reconstruction(logits: Tensor, batch: Batch, loss: Tensor) -> dict[str, Tens
 def ssim(a_BHW: Tensor, b_BHW: Tensor, data_range_B: Tensor) -> Tensor:
     """Structural similarity (Wang et al. 2004) of each pair, [B] in [-1, 1].
 
-    Over all 7x7 windows inside the image, with uniform weights and sample covariances. Tensor data range
+    Over all 7x7 windows inside the image, with uniform weights and sample covariances. A data range
     of 0, in rows that fill up a batch, counts as 1.
     """
     data_range = torch.where(data_range_B == 0, 1.0, data_range_B)[:, None, None]

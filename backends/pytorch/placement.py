@@ -45,7 +45,13 @@ def synchronize(*trees: Any) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "out of memory" in str(error)
+    """Whether a device or the host had no memory left. PyTorch's allocator on the host, and parts of
+    CUDA, say so only in a RuntimeError's text.
+    """
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    texts = ("can't allocate memory", "CUDA error: out of memory")
+    return type(error) is RuntimeError and any(text in str(error) for text in texts)
 
 
 def accelerators() -> list[str]:
