@@ -40,8 +40,10 @@ class Backend(Protocol):
         """The workload's metrics on one split, given as padded numpy batches with `weights`."""
         ...
 
-    def parameter_shapes(self, params: Any) -> Mapping[str, tuple[int, ...]]:
-        """Shape by name of a parameter container; any exception if it is none."""
+    def structure(self, params: Any, model_state: Any) -> Mapping[str, str]:
+        """Type and shape by name of every array; any exception if these are no parameters and model
+        state, or their memory is gone.
+        """
         ...
 
     def is_out_of_memory(self, error: BaseException) -> bool:

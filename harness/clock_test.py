@@ -1,3 +1,6 @@
+import inspect
+import itertools
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +16,18 @@ TIMED = (Segment.STEP, Segment.PREPARE_FOR_EVAL)
 
 def clock_of(machine: Machine, state: dict[str, int] | None = None) -> Clock:
     return Clock(TIMED, machine.synchronize, machine.now, state)
+
+
+def test_the_clock_is_monotonic_and_read_once_at_a_boundary() -> None:
+    """A second reading would leave a gap between two segments."""
+    assert inspect.signature(Clock).parameters["now"].default is time.perf_counter_ns
+    ticks = itertools.count(0, SECOND)
+    clock = Clock(now=lambda: next(ticks))
+    clock.enter(Segment.STEP)
+    clock.end_step()
+    clock.enter(Segment.RECORD)
+    assert clock.total_sec == 3  # of ticks 0, 1, 2, 3: none is lost
+    assert clock.timed_sec == 2
 
 
 def test_known_answer() -> None:

@@ -12,7 +12,7 @@ from harness import protocol, provenance, run_folder, submission, tuning
 from harness.backend import MakeBackend
 from harness.clock import Clock
 from harness.display import Display
-from harness.errors import UsageError
+from harness.errors import LogError, UsageError
 from harness.interruption import Interruption
 from harness.submission import Source
 from harness.trial import Experiment, run_trial
@@ -37,6 +37,7 @@ EXIT_STATUS = {
     Outcome.SUBMISSION_ERROR: 4,
     Outcome.INTERRUPTED: 130,
 }
+_LARGEST = 2**63 - 1  # that an event can hold
 _EPILOG = """\
 Exit status: 0 the trial ended as the rules say, whether or not it met its target; 1 this program or
 the data failed; 2 the command was wrong and nothing was run; 3 out of memory; 4 the submission
@@ -58,7 +59,7 @@ def main(argv: Sequence[str], framework: str, make_backend: MakeBackend) -> int:
     except (UsageError, loading.SpecError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
-    except OSError as error:
+    except LogError as error:
         print(f"error: the event log could not be written to its end: {error}", file=sys.stderr)
         return EXIT_STATUS[Outcome.HARNESS_ERROR]
 
@@ -101,7 +102,7 @@ def parser(backend: str) -> OneLineParser:
     )
     add(
         "--max-steps",
-        type=_integer(1),
+        type=_integer(1, _LARGEST),
         default=0,
         metavar="N",
         help="end the trial after this many steps",
@@ -115,14 +116,14 @@ def parser(backend: str) -> OneLineParser:
     add("--rules", default="v0.6", metavar="VERSION", help="version of the rules (default: v0.6)")
     add(
         "--trial",
-        type=_integer(1),
+        type=_integer(1, _LARGEST),
         default=1,
         metavar="N",
         help="external: the point to use, from 1 (default: 1)",
     )
     add(
         "--study",
-        type=_integer(0),
+        type=_integer(0, _LARGEST),
         default=0,
         metavar="N",
         help="number of the study, from 0 (default: 0)",
@@ -141,15 +142,14 @@ def _given(text: str) -> str:
     return text
 
 
-def _integer(low: int, high: float = float("inf")) -> Any:
+def _integer(low: int, high: int) -> Any:
     def parse(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             value = low - 1
         if not low <= value <= high:
-            upper = f" to {high}" if high < float("inf") else " on"
-            raise argparse.ArgumentTypeError(f"{text!r} is not an integer from {low}{upper}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not an integer from {low} to {high}")
         return value
 
     return parse
@@ -167,15 +167,18 @@ def _run(arguments: argparse.Namespace, framework: Framework, make_backend: Make
     if arguments.out:
         folder = user_path(arguments.out)
     clock = Clock(trial.ruleset.timing.timed)
-    log = run_folder.create(folder, trial, source, clock)
     parts = functools.partial(
         set_up, source=source, point=point, make_backend=make_backend, folder=folder
     )
     display = Display(trial, clock)
-    log.observers.append(display.show)
-    with Interruption() as interruption, display:
-        ended = run_trial(trial, parts, clock, log, interruption)
+    with Interruption() as interruption:
+        log = run_folder.create(folder, trial, source, clock)
+        log.observers.append(display.show)
+        with display:
+            ended = run_trial(trial, parts, clock, log, interruption)
     display.summarize(ended, folder)
+    if not log.is_in_place():
+        raise LogError(f"{log.path} is gone; something removed it while the trial ran")
     return EXIT_STATUS[ended.outcome]
 
 

@@ -121,6 +121,36 @@ def test_every_end_has_its_exit_status(
     assert read_log(place / "run" / "events.jsonl").events[-1].trial_ended.outcome == outcome
 
 
+def test_a_run_folder_that_is_removed_is_no_success(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = f"import shutil; shutil.rmtree({str(place / 'run')!r})"
+    module = place / "submissions" / "mine" / "submission_jax.py"
+    module.write_text(SUBMISSION.replace("BODY", body))
+    assert run() == 1
+    assert "events.jsonl is gone" in capsys.readouterr().err
+
+
+def test_seed_and_study_reach_data_and_points(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = []
+
+    def train_batches(workload: Workload, seed: int, batch_size: int) -> Any:
+        seeds.append(seed)
+        return fakes.train_batches()
+
+    monkeypatch.setattr(pipeline, "train_batches", train_batches)
+    space = '{"rate": {"min": 0.1, "max": 1.0, "scaling": "linear"}}'
+    (place / "submissions" / "mine" / "points.json").write_text(space)
+    rates = []
+    for study in range(3):
+        arguments = ["--seed", "11", "--study", str(study), "--max-steps", "1"]
+        assert run(*arguments, "--out", f"run{study}") == 0
+        log = read_log(place / f"run{study}" / "events.jsonl")
+        rates.append(log.events[0].trial_started.hyperparameters["rate"])
+    assert seeds == [11, 11, 11]
+    assert len(set(rates)) > 1  # the first trial is another point
+
+
 def test_a_step_limit(place: Path) -> None:
     assert run("--max-steps", "1") == 0
     ended = read_log(place / "run" / "events.jsonl").events[-1].trial_ended
@@ -164,7 +194,12 @@ def test_a_module_that_lacks_a_function_is_recorded(place: Path) -> None:
             ["--seed", "-1"],
             "argument --seed: '-1' is not an integer from 0 to 18446744073709551615",
         ),
-        (["--max-steps", "few"], "argument --max-steps: 'few' is not an integer from 1 on"),
+        (
+            ["--max-steps", "few"],
+            "argument --max-steps: 'few' is not an integer from 1 to 9223372036854775807",
+        ),
+        (["--study", str(2**64)], "argument --study: '18446744073709551616' is not an integer"),
+        (["--out", "/"], "'/' is no name of a folder"),
         (["--trial", "3"], "--trial is 3. Valid: 1 to 2, the points of points.json"),
         (["--hparams", "nowhere.json"], "nowhere.json: No such file"),
         (["--ruleset", "self"], "submission mine does not tune itself; use --ruleset external"),

@@ -33,6 +33,7 @@ class Display:
         self._metric = metric_name(trial.workload.target_metric)
         self._target = rules_of(trial.workload, trial.ruleset.version).validation_target
         self._scalars: dict[str, float] = {}
+        self._is_broken = False
         self._live = Live(
             get_renderable=self._moving_line,
             console=self._console,
@@ -43,7 +44,7 @@ class Display:
     def __enter__(self) -> "Display":
         trial = self._trial
         framework = Framework.Name(trial.framework).lower()
-        self._console.print(
+        self._print(
             f"{trial.workload.name} with {trial.submission.name} on {framework}, "
             f"seed {trial.seed}, rules {trial.ruleset.version}: "
             f"validation {self._metric} to {self._target:g} in {trial.budget_sec:g} timed seconds"
@@ -55,14 +56,23 @@ class Display:
     def __exit__(self, *exception: object) -> None:
         self._live.stop()
 
+    def _print(self, text: str) -> None:
+        """Prints a line. If nobody can read it any more, the trial goes on without a display."""
+        if self._is_broken:
+            return
+        try:
+            self._console.print(text)
+        except (Exception, SystemExit):  # rich exits on a broken pipe
+            self._is_broken = True
+
     def show(self, event: Event) -> None:
         """Takes note of an event, after it was written."""
         if event.HasField("scalar_metrics"):
             self._scalars = dict(event.scalar_metrics.metrics)
         elif event.HasField("evaluation"):
-            self._console.print(self._evaluation_line(event.evaluation, event.clock.timed_sec))
+            self._print(self._evaluation_line(event.evaluation, event.clock.timed_sec))
         elif event.HasField("remark"):
-            self._console.print(f"note: {event.remark.message}")
+            self._print(f"note: {event.remark.message}")
 
     def _evaluation_line(self, evaluation: Evaluation, timed_sec: float) -> str:
         metrics = evaluation.metrics
@@ -91,7 +101,7 @@ class Display:
     def summarize(self, ended: TrialEnded, folder: Path) -> None:
         """Prints how the trial ended. Call it after the context was left."""
         if ended.traceback and ended.outcome != Outcome.INTERRUPTED:
-            self._console.print(ended.traceback)
+            self._print(ended.traceback)
         lines = {"outcome": f"{Outcome.Name(ended.outcome)}: {ended.message}"}
         if ended.HasField("time_to_target_sec"):
             budget = f"{self._trial.budget_sec:g}"
@@ -100,7 +110,7 @@ class Display:
         lines["run folder"] = str(folder)
         lines["score it"] = _scoring_command(self._trial, folder)
         for name, value in lines.items():
-            self._console.print(f"{name:<14}  {value}")
+            self._print(f"{name:<14}  {value}")
 
 
 def _scoring_command(trial: TrialStarted, folder: Path) -> str:

@@ -95,6 +95,16 @@ def test_time_left(budget: float, limit: int, expected: float) -> None:
     assert most_seconds_left(trial, 10, 20, 40) == expected
 
 
+def test_a_reader_that_went_away_does_not_end_the_trial() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    with Display(TRIAL, Clock(), Console(file=Gone())) as display:
+        display.show(Event(remark=Remark(message="unheard")))
+    display.summarize(TrialEnded(), Path("runs/x"))
+
+
 def test_summary() -> None:
     screen, file = console(terminal=False)
     ended = TrialEnded(

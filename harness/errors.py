@@ -9,6 +9,10 @@ class SubmissionError(Exception):
     """The submission raised, lacks a function or returned something else than agreed."""
 
 
+class LogError(Exception):
+    """The event log could not be written."""
+
+
 class DataError(Exception):
     """The input pipeline failed, although a submission's call was what asked it for a batch."""
 
@@ -18,5 +22,10 @@ class Interrupted(BaseException):
 
 
 def printable(text: object) -> str:
-    """The text as UTF-8 can hold it: what stems from a file's name in another encoding is escaped."""
-    return str(text).encode("utf-8", "backslashreplace").decode()
+    """The text as UTF-8 can hold it: what stems from a file's name in another encoding is escaped.
+    What cannot be made a text, as some exceptions, is named by its type.
+    """
+    try:
+        return str(text).encode("utf-8", "backslashreplace").decode()
+    except Exception:
+        return f"{type(text).__name__} that cannot be printed"

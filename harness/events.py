@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf import json_format
 
 from harness.clock import Clock
+from harness.errors import LogError
 from spec.event_pb2 import Event
 
 FILE = "events.jsonl"
@@ -42,7 +43,7 @@ class EventLog:
         Never while timed.
 
         Raises:
-          OSError: the line could not be written.
+          LogError: the line could not be written.
         """
         assert not self._clock.is_timed
         clock = self._clock.reading()
@@ -54,10 +55,20 @@ class EventLog:
             observer(message)
 
     def _write(self, data: bytes) -> None:
-        while data:
-            written = os.write(self._file, data)
-            data = data[written:]
-            self._is_torn = bool(data)
+        try:
+            while data:
+                written = os.write(self._file, data)
+                data = data[written:]
+                self._is_torn = bool(data)
+        except OSError as error:
+            raise LogError(f"{self.path}: {error.strerror}") from error
+
+    def is_in_place(self) -> bool:
+        """Whether the file that was written is still found under its name."""
+        try:
+            return os.path.samestat(os.fstat(self._file), self.path.stat())
+        except OSError:
+            return False
 
     def close(self) -> None:
         os.close(self._file)

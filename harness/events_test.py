@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.clock import Clock
+from harness.errors import LogError
 from harness.events import EventLog, read_log
 from spec.event_pb2 import Evaluation, Event, Remark, ScalarMetrics
 from spec.timing_pb2 import Segment
@@ -42,6 +43,15 @@ def test_metrics_survive_to_the_last_bit(
     log.close()
     (event,) = read_log(log.path).events
     assert dict(event.scalar_metrics.metrics) == pytest.approx(metrics, rel=0, abs=0, nan_ok=True)
+
+
+def test_a_log_knows_whether_it_is_still_there(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "log", Clock())
+    assert log.is_in_place()
+    log.path.unlink()
+    assert not log.is_in_place()
+    log.path.write_text("")
+    assert not log.is_in_place()
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -110,7 +120,7 @@ def test_any_bytes_are_read(tmp_path_factory: pytest.TempPathFactory, data: byte
 def test_a_disk_without_space_raises(tmp_path: Path) -> None:
     log = EventLog(tmp_path / "events.jsonl", Clock())
     os.dup2(os.open("/dev/full", os.O_WRONLY), log._file)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(LogError, match="No space left"):
         remark(log, "lost")
 
 
@@ -119,6 +129,7 @@ def test_a_log_goes_on_after_a_disk_was_full_for_a_while(tmp_path: Path) -> None
     path = tmp_path / "events.jsonl"
     program = f"""
 import pathlib, resource
+from harness.errors import LogError
 from harness.clock import Clock
 from harness.events import EventLog
 from spec.event_pb2 import Remark, TrialEnded
@@ -129,7 +140,7 @@ hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (300, hard))
 try:
     log.append(remark=Remark(message="x" * 400))
-except OSError as error:
+except LogError as error:
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     log.append(trial_ended=TrialEnded(outcome=Outcome.HARNESS_ERROR, message=str(error)))
 """

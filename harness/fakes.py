@@ -116,8 +116,8 @@ class FakeBackend:
             self.num_evaluations += 1
         return {"loss": {"validation": validation, "test": test}.get(str(self.split), 0.25)}
 
-    def parameter_shapes(self, params: Any) -> Mapping[str, tuple[int, ...]]:
-        return {name: value.shape for name, value in params.items()}
+    def structure(self, params: Any, model_state: Any) -> Mapping[str, str]:
+        return {name: f"{value.dtype}{list(value.shape)}" for name, value in params.items()}
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         return isinstance(error, DeviceOutOfMemoryError)

@@ -11,6 +11,7 @@ from harness.metrics_logger import MetricsLogger
 class OnDevice:
     """A value that must not be looked at before it is ready."""
 
+    __module__ = "jaxlib"  # as those of a framework
     is_ready = False
 
     def __float__(self) -> float:
@@ -29,6 +30,26 @@ def test_values_are_converted_when_written_not_when_logged(tmp_path: Path) -> No
     (event,) = read_log(log.path).events
     assert event.scalar_metrics.global_step == 3
     assert dict(event.scalar_metrics.metrics) == {"loss": 0.5, "norm": 2.0, "one": 1.0}
+
+
+class Slow:
+    """Not a framework's value: its conversion is the submission's own code."""
+
+    conversions = 0
+
+    def __float__(self) -> float:
+        self.conversions += 1
+        return 0.5
+
+
+def test_a_value_of_the_submissions_own_is_converted_on_its_account(tmp_path: Path) -> None:
+    logger, log, value = MetricsLogger(), EventLog(tmp_path / "log", Clock()), Slow()
+    logger.append_scalar_metrics({"a": value}, 0)
+    assert value.conversions == 1
+    logger.write(log)
+    assert value.conversions == 1
+    (event,) = read_log(log.path).events
+    assert dict(event.scalar_metrics.metrics) == {"a": 0.5}
 
 
 def test_names_that_are_not_utf_8_are_escaped(tmp_path: Path) -> None:

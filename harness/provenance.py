@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from harness.errors import printable
 from spec import loading
 from spec.event_pb2 import Provenance
 
@@ -26,7 +27,7 @@ def collect(arguments: Sequence[str], environment: Mapping[str, str] = os.enviro
     """Everything that can be known without a framework; `accelerators` is left to the backend."""
     commit, modified = checkout(loading.ROOT.parent)
     return Provenance(
-        command=shlex.join(arguments),
+        command=printable(shlex.join(arguments)),
         commit=commit,
         modified=modified,
         host_os=platform.platform(),
@@ -37,7 +38,9 @@ def collect(arguments: Sequence[str], environment: Mapping[str, str] = os.enviro
         else os.cpu_count(),
         memory_bytes=psutil.virtual_memory().total,
         packages={d.name: d.version for d in importlib.metadata.distributions()},
-        environment={k: v for k, v in sorted(environment.items()) if k.startswith(_ENVIRONMENT)},
+        environment={
+            k: printable(v) for k, v in sorted(environment.items()) if k.startswith(_ENVIRONMENT)
+        },
     )
 
 

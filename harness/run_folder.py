@@ -40,6 +40,8 @@ def create(folder: Path, trial: TrialStarted, source: Source, clock: Clock) -> E
     Raises:
       UsageError: something of that name exists, or it cannot be written.
     """
+    if not folder.name or "\0" in folder.name:
+        raise UsageError(f"{str(folder)!r} is no name of a folder that can be made")
     new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     try:
         if folder.exists():

@@ -19,7 +19,7 @@ from typing import Any
 from google.protobuf.descriptor import MethodDescriptor
 
 from harness import events
-from harness.errors import DataError, SubmissionError, UsageError
+from harness.errors import DataError, Interrupted, SubmissionError, UsageError, printable
 from spec import loading, submission_pb2
 from spec.interface import TrainingCompleteError
 from spec.submission_pb2 import Framework, SubmissionManifest
@@ -29,6 +29,7 @@ ROOT = loading.ROOT.parent / "submissions"
 MANIFEST = "manifest.textproto"
 _SERVICE = submission_pb2.DESCRIPTOR.services_by_name["Submission"]
 _TRAIN_STATE = "train_state"
+_LARGEST_BATCH = 2**31
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Source:
         digest = hashlib.sha256()
         for file in self.files:
             content = file.read_bytes()
-            digest.update(f"{file.relative_to(self.folder).as_posix()}\0{len(content)}\0".encode())
+            name = os.fsencode(file.relative_to(self.folder).as_posix())
+            digest.update(name + f"\0{len(content)}\0".encode())
             digest.update(content)
         return digest.hexdigest()
 
@@ -164,12 +166,8 @@ class Submission:
           SubmissionError: it knows neither, or the size is no multiple of the number of devices.
         """
         size = chosen_batch_size(self._get_batch_size, workload)
-        if (
-            not isinstance(size, numbers.Integral)
-            or isinstance(size, bool)
-            or size < 1
-            or int(size) % num_devices
-        ):
+        is_number = isinstance(size, numbers.Integral) and not isinstance(size, bool)
+        if not is_number or not 1 <= size <= _LARGEST_BATCH or int(size) % num_devices:
             raise SubmissionError(
                 f"get_batch_size({workload.name!r}) is {size!r}, expected a positive multiple of "
                 f"{num_devices}, the number of devices"
@@ -259,22 +257,28 @@ def _option(method: MethodDescriptor, option: Any) -> bool:
 
 
 def _raised(what: str, error: BaseException) -> SubmissionError:
-    return SubmissionError(f"{what} raised {type(error).__name__}: {error}")
+    return SubmissionError(f"{what} raised {type(error).__name__}: {printable(error)}")
 
 
 def _guarded(
     name: str, function: Callable[..., Any], *passed: type[Exception]
 ) -> Callable[..., Any]:
-    """The function, with all it raises but `passed` and failing data made a SubmissionError."""
-    passed_on: tuple[type[Exception], ...] = (DataError, *passed)
+    """The function, with all it raises made a SubmissionError, but for `passed`, failing data and
+    somebody's wish to stop.
+    """
+    passed_on: tuple[type[BaseException], ...] = (
+        DataError,
+        Interrupted,
+        KeyboardInterrupt,
+        *passed,
+    )
 
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except passed_on:
             raise
-        except (Exception, SystemExit) as error:
-            # sys.exit() must not pass for the end of the program either.
+        except BaseException as error:  # sys.exit() must not pass for the end of the program
             raise _raised(name, error) from error
 
     return call

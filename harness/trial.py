@@ -62,7 +62,7 @@ def run_trial(
       interruption: asked after every step and every batch of an evaluation.
 
     Raises:
-      OSError: the end could not be written to the log.
+      LogError: the end could not be written to the log.
     """
     standing, scalars = Standing(), MetricsLogger()
     experiment: Experiment | None = None
@@ -106,7 +106,7 @@ def train(
     workload.metrics_logger = scalars
     input_queue = _placed(experiment.train_batches, backend)
     params, model_state = workload.init_model_fn(random_state("init_model"))
-    shapes = backend.parameter_shapes(params)
+    structure = backend.structure(params, model_state)
     optimizer_state = submission.init_optimizer_state(
         workload, params, model_state, hyperparameters, random_state("init_optimizer_state")
     )
@@ -185,7 +185,7 @@ def train(
         if protocol.budget_ends_trial(timing, clock.timed_sec, trial.budget_sec, is_due):
             standing.is_budget_exhausted = True
             return
-        _check_shapes(backend, params, shapes)
+        _check_structure(backend, params, model_state, structure)
         eval_rng = random_state("evaluate", step)
         metrics = _evaluate(trial, experiment, params, model_state, eval_rng, interruption)
 
@@ -228,23 +228,28 @@ def _placed(batches: Iterator[Batch], backend: Backend) -> Iterator[Any]:
         for batch in batches:
             yield backend.place(batch)
     except Exception as error:
-        raise DataError(f"the training data raised {type(error).__name__}: {error}") from error
+        name = type(error).__name__
+        raise DataError(f"the training data raised {name}: {printable(error)}") from error
 
 
-def _check_shapes(backend: Backend, params: Any, expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Raises a SubmissionError unless the parameters have the names and shapes they began with."""
+def _check_structure(
+    backend: Backend, params: Any, model_state: Any, expected: Mapping[str, str]
+) -> None:
+    """Raises a SubmissionError unless parameters and model state are what they began as, but for
+    their values.
+    """
     try:
-        shapes = backend.parameter_shapes(params)
+        found = backend.structure(params, model_state)
     except Exception as error:
         raise SubmissionError(
-            f"the returned parameters are a {type(params).__name__}, "
-            "expected what init_model_fn gave"
+            f"the returned parameters ({type(params).__name__}) or model state "
+            f"({type(model_state).__name__}) are not as init_model_fn gave them: {printable(error)}"
         ) from error
-    for name in [*expected, *shapes]:
-        if shapes.get(name) != expected.get(name):
+    for name in [*expected, *found]:
+        if found.get(name) != expected.get(name):
             raise SubmissionError(
-                f"parameter {name} was returned with shape {shapes.get(name, 'none')}, "
-                f"expected {expected.get(name, 'no such parameter')}"
+                f"{name} was returned as {found.get(name, 'nothing')}, "
+                f"expected {expected.get(name, 'no such array')}"
             )
 
 
@@ -327,11 +332,11 @@ def _failure(error: BaseException, experiment: Experiment | None) -> TrialEnded:
     if isinstance(error, Interrupted | KeyboardInterrupt):
         outcome, message = Outcome.INTERRUPTED, str(error) or "stopped by SIGINT"
     elif is_out_of_memory:
-        outcome, message = Outcome.OUT_OF_MEMORY, str(error) or "the host has no memory left"
+        outcome, message = Outcome.OUT_OF_MEMORY, printable(error) or "the host has no memory left"
     elif isinstance(error, SubmissionError):
         outcome, message = Outcome.SUBMISSION_ERROR, str(error)
     else:
-        outcome, message = Outcome.HARNESS_ERROR, f"{type(error).__name__}: {error}"
+        outcome, message = Outcome.HARNESS_ERROR, f"{type(error).__name__}: {printable(error)}"
     return TrialEnded(
         outcome=outcome,
         message=textwrap.shorten(printable(message), _MESSAGE_LENGTH, placeholder=" ..."),
@@ -340,6 +345,9 @@ def _failure(error: BaseException, experiment: Experiment | None) -> TrialEnded:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+    """The error and what led to it; a chain may be a ring."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
         yield error
+        seen.add(id(error))
         error = error.__cause__ or error.__context__

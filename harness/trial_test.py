@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness import fakes, protocol
 from harness.clock import Clock
+from harness.errors import LogError
 from harness.events import EventLog, read_log
 from harness.fakes import SECOND, FakeBackend, Machine
 from harness.interruption import Interruption
@@ -259,22 +260,37 @@ PARAMS = {"weight": np.zeros(2)}
         (
             "update_params",
             returning((0, [1], None)),
-            "are a list, expected what init_model_fn gave",
+            "the returned parameters (list) or model state (NoneType) are not as init_model_fn",
         ),
         (
             "update_params",
             returning((0, {}, None)),
-            "weight was returned with shape none, expected (2,)",
+            "weight was returned as nothing, expected float64[2]",
         ),
         (
             "update_params",
             returning((0, PARAMS | {"x": np.ones(1)}, None)),
-            "expected no such parameter",
+            "expected no such array",
         ),
         (
             "update_params",
             returning((0, {"weight": np.ones(3)}, None)),
-            "with shape (3,), expected (2,)",
+            "weight was returned as float64[3], expected float64[2]",
+        ),
+        (
+            "update_params",
+            returning((0, {"weight": np.ones(2, np.float32)}, None)),
+            "weight was returned as float32[2], expected float64[2]",
+        ),
+        (
+            "update_params",
+            raising(type("Own", (BaseException,), {})("mine")),
+            "update_params raised Own: mine",
+        ),
+        (
+            "update_params",
+            raising(type("Silent", (Exception,), {"__str__": lambda self: 1 / 0})()),
+            "update_params raised Silent: Silent that cannot be printed",
         ),
         (
             "prepare_for_eval",
@@ -316,7 +332,7 @@ def test_out_of_memory_wherever_it_happens(tmp_path: Path) -> None:
         assert Run(path, machine, backend).ended.outcome == Outcome.OUT_OF_MEMORY
 
 
-@pytest.mark.parametrize("name", ["place", "evaluate", "synchronize", "rng", "parameter_shapes"])
+@pytest.mark.parametrize("name", ["place", "evaluate", "synchronize", "rng", "structure"])
 def test_everything_else_is_the_harness_fault(tmp_path: Path, name: str) -> None:
     machine = Machine()
     backend = FakeBackend(machine)
@@ -508,7 +524,7 @@ def test_a_full_disk_leaves_a_readable_log(tmp_path: Path) -> None:
         original(self, *args)
         run.append(self)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError, match="No space left"):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(LogError, match="No space left"):
         patch.setattr(EventLog, "__init__", remembered)
         Run(tmp_path, machine, FakeBackend(machine), {"update_params": update_params})
     log = read_log(tmp_path / "events.jsonl")
@@ -546,3 +562,71 @@ def test_time_is_accounted_for_in_any_trial(
         assert clocks[-1].timed_sec - step_sec < run.trial.budget_sec
     if not past:
         assert all(e.clock.timed_sec < run.trial.budget_sec for e in run.evaluations)
+
+
+def test_an_error_that_is_its_own_cause_ends_the_trial(tmp_path: Path) -> None:
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+    machine = Machine()
+    run = Run(tmp_path, machine, FakeBackend(machine), {"update_params": raising(first)})
+    assert run.ended.outcome == Outcome.SUBMISSION_ERROR
+
+
+def test_what_led_to_an_error_counts_as_well(tmp_path: Path) -> None:
+    """An error that is raised while another is handled: the context, not the cause."""
+
+    def update_params(**arguments: Any) -> Any:
+        try:
+            raise MemoryError
+        except MemoryError:
+            raise ValueError("clumsy")  # noqa: B904
+
+    machine = Machine()
+    run = Run(tmp_path, machine, FakeBackend(machine), {"update_params": update_params})
+    assert run.ended.outcome == Outcome.OUT_OF_MEMORY
+
+
+def test_the_barrier_is_given_everything_that_a_submission_returned(tmp_path: Path) -> None:
+    machine = Machine()
+    backend = FakeBackend(machine, [MISS, BOTH_MET])
+    waited: list[tuple[Any, ...]] = []
+    backend.synchronize = lambda *results: waited.append(results)  # type: ignore[method-assign]
+    state = {"state": 0}
+
+    def update_params(*, current_param_container: Any, **others: Any) -> Any:
+        machine.compute(SECOND)
+        return "optimizer", current_param_container, state
+
+    Run(tmp_path, machine, backend, {"update_params": update_params})
+    set_up, first_step, evaluation = waited[0], waited[1], waited[2]
+    assert set_up[1:] == (None, {"count": 0})
+    for barrier in (first_step, evaluation):
+        assert set(barrier[0]) == {"weight"}
+        assert barrier[1:] == (state, "optimizer")
+
+
+def test_random_states_differ_between_purposes_and_steps(tmp_path: Path) -> None:
+    machine = Machine()
+    backend = FakeBackend(machine, [MISS])
+    seen: list[bytes] = []
+    usual = backend.rng
+    backend.rng = lambda words: seen.append(words.tobytes()) or usual(words)  # type: ignore
+    Run(tmp_path, machine, backend, max_steps=3)
+    # Set-up: two; a step: data and update; an evaluation (after steps 1 and 3): one.
+    assert len(seen) == 2 + 3 * 2 + 2
+    assert len(set(seen)) == len(seen)
+
+
+def test_the_training_state_is_up_to_date_in_every_step(tmp_path: Path) -> None:
+    machine = Machine()
+    seen: list[float] = []
+
+    def update_params(
+        *, current_param_container: Any, model_state: Any, train_state: Any, **others: Any
+    ) -> Any:
+        machine.compute(SECOND)
+        seen.append(train_state["accumulated_submission_time"])
+        return 0, current_param_container, model_state
+
+    Run(tmp_path, machine, FakeBackend(machine), {"update_params": update_params}, max_steps=4)
+    assert seen == [0, 1, 2, 3]

@@ -39,10 +39,16 @@ def read_points(path: Path, num_trials: int, seed: int) -> list[Point]:
       UsageError: no such file, or not of the format.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        content = json.loads(
+            path.read_text(encoding="utf-8"),
+            parse_constant=_number,
+            parse_float=_number,
+            parse_int=_number,
+        )
+        json.dumps(content, ensure_ascii=False).encode()  # no half of a surrogate pair
     except OSError as error:
         raise UsageError(f"search space {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"search space {path}: not JSON: {error}") from error
     try:
         if isinstance(content, list):
@@ -58,8 +64,11 @@ def read_points(path: Path, num_trials: int, seed: int) -> list[Point]:
         raise UsageError(f"search space {path}: {error}") from error
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number that JSON knows")
+def _number(text: str) -> int | float:
+    """A number of a search space; ValueError unless it is finite."""
+    if not math.isfinite(float(text)):
+        raise ValueError(f"{text:.20} is no finite number")
+    return int(text) if text.lstrip("-").isdecimal() else float(text)
 
 
 def _listed_points(content: list[Any]) -> list[Point]:

@@ -71,7 +71,11 @@ def test_a_list_is_used_as_it_is(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("{", "not JSON"),
-        ('[{"a": Infinity}]', "Infinity is no number that JSON knows"),
+        ('[{"a": Infinity}]', "Infinity is no finite number"),
+        ('[{"a": -1e999}]', "-1e999 is no finite number"),
+        ('[{"a": 1' + 400 * "0" + "}]", "is no finite number"),
+        ('[{"a": "\\udcff"}]', "surrogates not allowed"),
+        (100_000 * "[", "recursion"),
         ({}, "expected a list of points or an object of ranges"),
         (3, "expected a list of points or an object of ranges"),
         ([], "the list has no points"),

@@ -21,6 +21,8 @@ def violations(message: Message, path: str = "") -> Iterator[str]:
         for key, value in values:
             if isinstance(value, Message):
                 yield from violations(value, f"{name}{key}.")
+            elif isinstance(value, float) and not math.isfinite(value):
+                yield f"{name}{key} is {value}, expected a finite number"
             elif options.HasExtension(options_pb2.range):
                 yield from _out_of_range(
                     f"{name}{key}", value, options.Extensions[options_pb2.range]

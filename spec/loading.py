@@ -95,12 +95,12 @@ def load_workload(name: str) -> workload_pb2.Workload:
 def _load_base(name: str, path: Path) -> workload_pb2.Workload:
     if name not in names("workloads"):
         raise SpecError(f"{path}: base is {name!r}, which is no workload")
-    base = load_workload(name)
-    if base.base:
+    base_path = ROOT / "workloads" / f"{name}.textproto"
+    if base := read_message(base_path, workload_pb2.Workload).base:
         raise SpecError(
-            f"{path}: base is {name!r}, which is itself a variant of {base.base!r}; name that one"
+            f"{path}: base is {name!r}, which is itself a variant of {base!r}; name that one"
         )
-    return base
+    return load_workload(name)
 
 
 def overlay(base: M, change: M) -> M:

@@ -8,6 +8,7 @@ import pytest
 from spec import loading, workload_pb2
 from spec.loading import SpecError
 from spec.models_pb2 import ResNet
+from spec.workload_pb2 import Rules
 
 
 @pytest.fixture
@@ -31,6 +32,25 @@ rules { key: "v0.6" value { validation_target: 0.5 step_hint: 100 } }
 
 def write(root: Path, name: str, text: str) -> None:
     (root / "workloads" / f"{name}.textproto").write_text(text)
+
+
+@pytest.mark.parametrize("bases", [("a", "a"), ("b", "a")])
+def test_variants_of_themselves_are_refused(
+    bases: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "workloads"
+    folder.mkdir()
+    for name, base in zip("ab", bases, strict=True):
+        (folder / f"{name}.textproto").write_text(f'name: "{name}" base: "{base}"')
+    monkeypatch.setattr(loading, "ROOT", tmp_path)
+    with pytest.raises(SpecError, match="is itself a variant of"):
+        loading.load_workload.__wrapped__("a")
+
+
+def test_a_number_that_is_none_is_refused() -> None:
+    rules = Rules(validation_target=float("nan"))
+    with pytest.raises(SpecError, match="validation_target is nan, expected a finite number"):
+        loading.checked(rules, "here")
 
 
 def test_an_unknown_name_is_answered_with_the_valid_ones() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 def user_path(text: str) -> Path:
     """The path as its user means it: from where they stand, also under `bazel run`, which starts a
-    program elsewhere and says in a variable where that was.
+    program elsewhere and says in a variable where that was. Absolute, for a submission may go
+    elsewhere too.
     """
-    return Path(os.environ.get("BUILD_WORKING_DIRECTORY", "")) / Path(text).expanduser()
+    return Path(os.environ.get("BUILD_WORKING_DIRECTORY", ""), os.path.expanduser(text)).absolute()

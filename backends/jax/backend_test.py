@@ -152,3 +152,27 @@ def test_running_out_of_memory_is_recognised() -> None:
     assert placement.is_out_of_memory(jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: no memory"))
     assert not placement.is_out_of_memory(jax.errors.JaxRuntimeError("something else"))
     assert not placement.is_out_of_memory(ValueError("RESOURCE_EXHAUSTED"))
+
+
+def test_the_structure_tells_types_shapes_and_lost_memory(workload: Workload) -> None:
+    backend = Backend(workload.message, "v0.6")
+    params, state = workload.init_model_fn(rng.key_words(0, "model"))
+    structure = backend.structure(params, state)
+    assert structure["params.head.bias"] == "float32[10]"
+    params["head"]["bias"] = params["head"]["bias"].astype(jnp.bfloat16)
+    assert backend.structure(params, state)["params.head.bias"] == "bfloat16[10]"
+    params["head"]["bias"].delete()
+    with pytest.raises(ValueError, match=r"params.head.bias was donated"):
+        backend.structure(params, state)
+    with pytest.raises(AttributeError):
+        backend.structure([], state)
+
+
+def test_a_submission_cannot_change_the_evaluation() -> None:
+    backend = Backend(loading.load_workload("digits_vit"), "v0.6")
+    model = backend.workload.init_model_fn(rng.key_words(0, "model"))
+    batches = list(pipeline.eval_batches(backend.workload.message, "validation"))
+    key = backend.rng(rng.key_words(0, "evaluate"))
+    honest = backend.evaluate(*model, key, batches)
+    backend.workload.evaluate = lambda *arguments: {"accuracy": 1.0, "loss": 0.0}
+    assert backend.evaluate(*model, key, batches) == honest

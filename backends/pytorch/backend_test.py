@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from backends.pytorch import layers, layouts, losses, placement
 from backends.pytorch.layers import Pass
+from backends.pytorch.run import Backend
 from backends.pytorch.submission import Submission
 from backends.pytorch.workload import Workload
 from inputs import pipeline
@@ -181,3 +182,30 @@ def test_running_out_of_memory_is_recognised() -> None:
     assert placement.is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
     assert not placement.is_out_of_memory(RuntimeError("something else"))
     assert not placement.is_out_of_memory(ValueError("we ran out of memory cells"))
+
+
+def test_the_structure_tells_types_shapes_and_places() -> None:
+    backend = Backend(loading.load_workload("digits_resnet"), "v0.6")
+    model, state = backend.workload.init_model_fn(rng.key_words(0, "model"))
+    structure = backend.structure(model, state)
+    assert structure["params.head.bias"] == f"torch.float32[10] on {placement.device()}"
+    assert structure["model_state.stem_batchnorm.running_mean"].startswith("torch.float32")
+    assert backend.structure(model.double(), state)["params.head.bias"].startswith("torch.float64")
+    with pytest.raises(AttributeError):
+        backend.structure([], state)
+
+
+@pytest.mark.parametrize("name", ["digits_resnet", "pydoc_lm"])
+def test_a_submission_cannot_change_the_evaluation(name: str) -> None:
+    backend = Backend(loading.load_workload(name), "v0.6")
+    model, state = backend.workload.init_model_fn(rng.key_words(0, "model"))
+    batches = [next(iter(pipeline.eval_batches(backend.workload.message, "validation")))]
+    key = backend.rng(rng.key_words(0, "evaluate"))
+    honest = backend.evaluate(model, state, key, batches)
+    assert honest == backend.workload.evaluate(model, state, key, batches)
+    backend.workload.evaluate = lambda *arguments: {"accuracy": 1.0, "loss": 0.0}
+    calls = []
+    for part in model.modules():
+        part.register_forward_pre_hook(lambda *arguments: calls.append(arguments))
+    assert backend.evaluate(model, state, key, batches) == honest
+    assert not calls

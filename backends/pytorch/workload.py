@@ -108,14 +108,23 @@ class Workload(WorkloadInterface):
         with torch.no_grad():
             for name, parameter in self._by_torch_name.items():
                 tensors[name].copy_(as_tensor(to_torch_layout(parameter, params[parameter.name])))
+            _set_constants(model)
             for name, part in model.named_modules():
-                for constant, value in getattr(part, "constants", {}).items():
-                    getattr(part, constant).copy_(as_tensor(value))
                 if isinstance(part, BatchNorm):
                     part.running_mean.copy_(as_tensor(state[f"{name}.mean"]))
                     part.running_var.copy_(as_tensor(state[f"{name}.var"]))
                     part.num_batches_tracked.zero_()
         return model, None
+
+    def with_own_modules(self, params: nn.Module) -> nn.Module:
+        """A model of new modules with the tensors of `params`: hooks and methods that somebody put on
+        those modules have no part in it.
+        """
+        model = self.abstract_model()
+        tensors = {**dict(params.named_parameters()), **dict(params.named_buffers())}
+        model.load_state_dict({name: tensors[name] for name in model.state_dict()}, assign=True)
+        _set_constants(model)
+        return model
 
     def export_model(
         self, params: nn.Module, model_state: None
@@ -208,6 +217,13 @@ class Workload(WorkloadInterface):
         return spec_metrics.from_batches(
             self.message.metrics, [{k: v.item() for k, v in batch.items()} for batch in sums]
         )
+
+
+def _set_constants(model: nn.Module) -> None:
+    """Puts the fixed arrays that modules declare in their places."""
+    for part in model.modules():
+        for name, value in getattr(part, "constants", {}).items():
+            setattr(part, name, as_tensor(value).to(placement.device()))
 
 
 def shared_keep_mask(words: np.ndarray, site: str, shape: tuple[int, ...], rate: float) -> Tensor:
