@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
+from cli.tables import Row, print_table
 from harness import protocol, submission
 from inputs import pipeline, storage
 from spec import loading
@@ -22,8 +23,6 @@ from spec.parameter_pb2 import Parameter, ParameterType
 from spec.ruleset_pb2 import Ruleset
 from spec.submission_pb2 import Framework, SubmissionManifest
 from spec.workload_pb2 import LossType, Workload
-
-Row = Sequence[object]
 
 
 def list_all() -> None:
@@ -69,17 +68,17 @@ def describe(name: str) -> None:
         else "",
         "precision": _one_line(workload.precision),
     }
-    _table((key, value) for key, value in facts.items() if value)
+    print_table((key, value) for key, value in facts.items() if value)
     for version in sorted(workload.rules):
         print(f"\nRules {version}")
-        _table(_rules_rows(workload, version))
+        print_table(_rules_rows(workload, version))
     if not workload.HasField("model"):
         return
     if importlib.util.find_spec("torch") is None:
         manifest = loading.load_manifest(name)
         if manifest is not None:
             print("\nParameters")
-            _table(parameter_rows(manifest.parameters))
+            print_table(parameter_rows(manifest.parameters))
         print("\nDropout places and memory are known where PyTorch is installed.")
         return
     _describe_modules(workload)
@@ -93,12 +92,14 @@ def _describe_modules(workload: Workload) -> None:
     model = backend.Workload(workload, next(iter(workload.rules)))
     parameters = model.declared_parameters()
     print("\nParameters")
-    _table(parameter_rows(parameters))
+    print_table(parameter_rows(parameters))
     sites = collections.Counter(re.sub(r"\d+", "*", site) for site in model.dropout_sites())
     print("\nDropout places (* stands for a number)")
-    _table([("place", "times"), *sites.items()] if sites else [("none",)])
+    print_table([("place", "times"), *sites.items()] if sites else [("none",)])
     print("\nMemory of a training step, estimated; float32")
-    _table(memory_rows(parameters, [memory.activation_bytes(workload, size) for size in (2, 4)]))
+    print_table(
+        memory_rows(parameters, [memory.activation_bytes(workload, size) for size in (2, 4)])
+    )
 
 
 def memory_rows(parameters: Sequence[Parameter], kept: Sequence[int]) -> list[Row]:
@@ -185,14 +186,5 @@ def _section(title: str, rows: Iterable[Row]) -> None:
     rows = list(rows)
     if rows:
         print(title)
-        _table(rows)
+        print_table(rows)
         print()
-
-
-def _table(rows: Iterable[Row]) -> None:
-    """Prints rows with columns flush left, all but the last padded."""
-    texts = [[str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    for text in texts:
-        cells = [cell.ljust(width) for cell, width in zip(text, widths, strict=True)]
-        print("  " + "  ".join(cells).rstrip())

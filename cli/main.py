@@ -17,6 +17,7 @@ usage: tandem COMMAND ...
   list                            workloads, submissions, rulesets and hardware
   describe WORKLOAD               model, parameters, data, targets and budgets of a workload
   parameters WORKLOAD             list a model's parameters; write the list into the specification
+  data prepare|check DATASET      make the files that training reads; say what is missing
   score LOGS...                   times and scores from run folders or official logs
   conform ...                     hold the two backends against the specification
 
@@ -89,6 +90,12 @@ def _parameters(argv: Sequence[str]) -> None:
     parameters.main(argv)
 
 
+def _data(argv: Sequence[str]) -> int:
+    from cli import data
+
+    return data.main(argv)
+
+
 def _score(argv: Sequence[str]) -> int:
     return importlib.import_module("scoring.score").main(argv)
 
@@ -102,6 +109,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "list": _list,
     "describe": _describe,
     "parameters": _parameters,
+    "data": _data,
     "score": _score,
     "conform": _conform,
 }

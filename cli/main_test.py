@@ -31,6 +31,16 @@ def test_every_workload_can_be_described(name: str, capsys: pytest.CaptureFixtur
         assert f"{rules.validation_target:.10g}" in printed
 
 
+def test_a_description_says_where_data_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TANDEM_DATA", "/somewhere")
+    main.main(["describe", "criteo1tb_layernorm"])
+    assert "data folder       /somewhere/criteo1tb\n" in capsys.readouterr().out
+    main.main(["describe", "digits_vit"])
+    assert "data folder" not in capsys.readouterr().out
+
+
 def test_memory_is_a_straight_line_of_the_batch_size() -> None:
     parameters = [Parameter(name="p", shape=[500, 500])]  # 1 MB
     memory = catalogue.memory_rows(parameters, [2_500_000, 4_500_000])
@@ -120,7 +130,10 @@ def test_a_missing_module_of_ours_is_no_usage_error(run_module: types.ModuleType
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["fly"], "unknown command 'fly'. Valid: run, list, describe, parameters, score, conform"),
+        (
+            ["fly"],
+            "unknown command 'fly'. Valid: run, list, describe, parameters, data, score, conform",
+        ),
         (["run"], "--backend is missing. Valid: jax, pytorch"),
         (["run", "--backend", "tf"], "argument --backend: invalid choice: 'tf' (choose from"),
         (["describe", "digit_vit"], "unknown workload 'digit_vit'. Did you mean digits_vit?"),

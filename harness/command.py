@@ -16,7 +16,7 @@ from harness.errors import LogError, UsageError
 from harness.interruption import Interruption
 from harness.submission import Source
 from harness.trial import Experiment, run_trial
-from inputs import pipeline
+from inputs import pipeline, storage
 from spec import loading
 from spec.command_line import USAGE_ERROR, OneLineParser
 from spec.event_pb2 import TrialStarted
@@ -101,6 +101,11 @@ def parser(backend: str) -> OneLineParser:
         help="run folder to make (default: runs/<workload>-<submission>-<backend>-<time>)",
     )
     add(
+        "--data-dir",
+        metavar="DIR",
+        help=f"parent folder of prepared data (default: ${storage.VARIABLE} or ~/tandem_data)",
+    )
+    add(
         "--max-steps",
         type=_integer(1, _LARGEST),
         default=0,
@@ -156,6 +161,8 @@ def _integer(low: int, high: int) -> Any:
 
 
 def _run(arguments: argparse.Namespace, framework: Framework, make_backend: MakeBackend) -> int:
+    if arguments.data_dir:
+        storage.use_parent(arguments.data_dir)
     try:
         trial, source = describe(arguments, framework)
         point = choose_point(arguments, trial, source)
@@ -163,6 +170,7 @@ def _run(arguments: argparse.Namespace, framework: Framework, make_backend: Make
         raise UsageError(f"{error.filename}: {error.strerror}") from error
     if point is not None:
         trial.hyperparameters.update(point)
+    pipeline.open_source(trial.workload)  # data that is not there leaves no run folder behind
     folder = run_folder.default_folder(trial, datetime.datetime.now())
     if arguments.out:
         folder = user_path(arguments.out)

@@ -63,6 +63,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         loading, "names", lambda folder: names(folder) + ["fake"] * (folder == "workloads")
     )
     monkeypatch.setattr(submission, "ROOT", tmp_path / "submissions")
+    monkeypatch.setattr(pipeline, "open_source", lambda workload: None)
     monkeypatch.setattr(pipeline, "data_sha256", lambda workload: "abc")
     monkeypatch.setattr(pipeline, "train_batches", lambda *_: fakes.train_batches())
     monkeypatch.setattr(pipeline, "eval_batches", lambda _, split: fakes.eval_batches(split))

@@ -13,7 +13,7 @@ import functools
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -44,6 +44,19 @@ class Source(Protocol):
     noise_size: int
     # SHA-256 of the data as read, hex digits.
     sha256: str
+
+
+@runtime_checkable
+class OrderedSource(Source, Protocol):
+    """A source with an order of its own for training examples, such as one that has too many of
+    them for a permutation in memory.
+    """
+
+    def train_order(self, key: rng.Key, positions: np.ndarray) -> np.ndarray:
+        """The examples at `positions` [B] of an epoch; over the whole epoch each comes once, and
+        `key` alone decides where.
+        """
+        ...
 
 
 @functools.lru_cache(maxsize=4)
@@ -124,8 +137,8 @@ def train_batch(source: Source, seed: int, global_batch_size: int, rows: slice, 
     epochs = positions // num_examples
     indices = np.empty(len(positions), np.int64)
     for epoch in np.unique(epochs):
-        order = _order(seed, int(epoch), num_examples)
-        indices[epochs == epoch] = order[positions[epochs == epoch] % num_examples]
+        chosen = epochs == epoch
+        indices[chosen] = train_order(source, seed, int(epoch), positions[chosen] % num_examples)
     noise = None
     if source.noise_size:
         key = rng.key(seed, "augment", "train", step)
@@ -133,9 +146,17 @@ def train_batch(source: Source, seed: int, global_batch_size: int, rows: slice, 
     return source.batch("train", indices, noise)
 
 
+def train_order(source: Source, seed: int, epoch: int, positions: np.ndarray) -> np.ndarray:
+    """The training examples at `positions` [B] of an epoch, int64 [B]."""
+    key = rng.key(seed, "shuffle", "train", epoch)
+    if isinstance(source, OrderedSource):
+        return source.train_order(key, positions)
+    return _permutation(key, source.num_examples("train"))[positions]
+
+
 @functools.lru_cache(maxsize=2)
-def _order(seed: int, epoch: int, num_examples: int) -> np.ndarray:
-    return rng.permutation(rng.key(seed, "shuffle", "train", epoch), num_examples)
+def _permutation(key: rng.Key, num_examples: int) -> np.ndarray:
+    return rng.permutation(key, num_examples)
 
 
 train_batches = TrainBatches
@@ -156,9 +177,8 @@ def eval_batches(
             f"multiple of {shard[1]} (shards)"
         )
     source = open_source(workload)
-    indices = eval_indices(workload, source, split)
-    num_batches = -(-len(indices) // workload.eval_batch_size)
-    make = functools.partial(eval_batch, workload, source, split, indices, shard)
+    num_batches = -(-getattr(workload.splits, split) // workload.eval_batch_size)
+    make = functools.partial(eval_batch, workload, source, split, shard)
     with Prefetch(make, 0, num_ahead, num_batches) as ahead:
         yield from ahead
 
@@ -168,26 +188,16 @@ def eval_splits(workload: Workload) -> list[str]:
     return [name for name in SPLITS if name != "train" and workload.splits.HasField(name)]
 
 
-def eval_indices(workload: Workload, source: Source, split: str) -> np.ndarray:
-    """The examples an evaluation of `split` looks at, in order; int64."""
-    if split == "eval_train":
-        order = _order(0, 0, source.num_examples("train"))
-        return order[: workload.splits.eval_train]
-    return np.arange(getattr(workload.splits, split))
-
-
 def eval_batch(
-    workload: Workload,
-    source: Source,
-    split: str,
-    indices: np.ndarray,
-    shard: tuple[int, int],
-    number: int,
+    workload: Workload, source: Source, split: str, shard: tuple[int, int], number: int
 ) -> Batch:
     """Batch number `number` of one pass; rows of this shard."""
     size = workload.eval_batch_size
-    chosen = indices[number * size : (number + 1) * size]
-    batch = source.batch("train" if split == "eval_train" else split, chosen, None)
+    stop = min((number + 1) * size, getattr(workload.splits, split))
+    indices = np.arange(number * size, stop)
+    if split == "eval_train":
+        split, indices = "train", train_order(source, 0, 0, indices)
+    batch = source.batch(split, indices, None)
     batch["weights"] = weights_of(batch)
     batch = {name: _pad(array, size) for name, array in batch.items()}
     rows = size // shard[1]

@@ -1,6 +1,7 @@
 """Writing files whole: a reader sees the old content or the new, never a part."""
 
 import contextlib
+import glob
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[Path]:
     """Gives the name of a temporary file beside `path`, which takes the name `path` when the block
-    ends without an exception, and is deleted otherwise. Makes the folder if needed.
+    ends without an exception, and is deleted otherwise; so are those that killed processes left. Makes the
+    folder if needed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        left.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary

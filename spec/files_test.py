@@ -21,3 +21,11 @@ def test_a_fault_leaves_the_old_content_and_no_temporary_file(tmp_path: Path) ->
         raise OSError("disk full")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file[1]"
+    (tmp_path / ".file[1].123.part").write_text("left")
+    (tmp_path / ".file1.123.part").write_text("of another file")
+    files.write_text(path, "whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".file1.123.part", "file[1]"]
