@@ -52,7 +52,7 @@ def test_prepared_in_part(home: Path, capsys: pytest.CaptureFixture[str]) -> Non
     [
         (
             ["prepare", "mnist", "--raw", "nowhere"],
-            "--raw is nowhere, expected the folder of the pub",
+            "nowhere, expected the folder of the pub",
         ),
         (
             ["prepare", "mnist", "--raw", "."],
