@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from inputs import mixup
 from spec import rng
 from spec.loading import SpecError
 from spec.workload_pb2 import Workload
@@ -28,6 +29,14 @@ SPLITS = ("train", "eval_train", "validation", "test")
 class Source(Protocol):
     """A data set behind a workload. Module `inputs/<name>.py` with a function
     `open_source(workload)`, where <name> is that of the field in `Dataset.source`.
+
+    Two more attributes are for the few sources that need them:
+
+    * `mixup_alpha: float`, if it is there and not 0: training examples are mixed with a weight
+      from Beta(alpha, alpha), one for each batch. Each is mixed with the one before it in the global
+      batch, the first with the last. All arrays are float32 then.
+    * `keeps_noise: bool`, if it is there and true: within a run, a training example gets the same
+      noise every time.
     """
 
     def num_examples(self, split: str) -> int: ...
@@ -132,7 +141,20 @@ class TrainBatches:
 
 def train_batch(source: Source, seed: int, global_batch_size: int, rows: slice, step: int) -> Batch:
     """Rows `rows` of training batch number `step`."""
-    positions = np.arange(step * global_batch_size, (step + 1) * global_batch_size)[rows]
+    chosen = np.arange(global_batch_size)[rows]
+    alpha = getattr(source, "mixup_alpha", 0.0)
+    if not alpha:
+        return _train_rows(source, seed, global_batch_size, chosen, step)
+    with_partner = np.append(chosen[0] - 1, chosen) % global_batch_size
+    batch = _train_rows(source, seed, global_batch_size, with_partner, step)
+    return mixup.mixed(batch, mixup.weight(rng.key(seed, "mixup", "train", step), alpha))
+
+
+def _train_rows(
+    source: Source, seed: int, global_batch_size: int, rows: np.ndarray, step: int
+) -> Batch:
+    """Rows number `rows` of training batch number `step`, before any mixing."""
+    positions = step * global_batch_size + rows
     num_examples = source.num_examples("train")
     epochs = positions // num_examples
     indices = np.empty(len(positions), np.int64)
@@ -140,7 +162,10 @@ def train_batch(source: Source, seed: int, global_batch_size: int, rows: slice, 
         chosen = epochs == epoch
         indices[chosen] = train_order(source, seed, int(epoch), positions[chosen] % num_examples)
     noise = None
-    if source.noise_size:
+    if getattr(source, "keeps_noise", False):
+        keys = [rng.key(seed, "augment", "example", index) for index in indices.tolist()]
+        noise = np.stack([rng.uniform32(key, (source.noise_size,)) for key in keys])
+    elif source.noise_size:
         key = rng.key(seed, "augment", "train", step)
         noise = rng.uniform32(key, (global_batch_size, source.noise_size))[rows]
     return source.batch("train", indices, noise)
