@@ -108,7 +108,9 @@ def examples_per_cpu_sec(step: Callable[[], int]) -> float:
 
 
 def main() -> None:
-    print(f"examples per CPU second, batches of {BATCH}, best of {REPETITIONS}, {os.cpu_count()} cores")
+    print(
+        f"examples per CPU second, batches of {BATCH}, best of {REPETITIONS}, {os.cpu_count()} cores"
+    )
     print(f"{'case':<30} {'rate':>8} {'bound':>8}")
     with tempfile.TemporaryDirectory() as folder:
         for case in cases(Path(folder)):

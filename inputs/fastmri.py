@@ -76,10 +76,9 @@ def check(folder: Path) -> list[Part]:
     workload = loading.load_workload("fastmri")
     parts = []
     listing = folder / LIST
-    volumes, detail = {}, f"{listing} is missing"
+    raw, volumes, detail = Path(), dict[str, list[Volume]](), ""
     try:
         raw, volumes = _read_list(listing, workload.dataset.fastmri)
-        detail = ""
     except (OSError, ValueError) as error:
         detail = str(error)
     for split in ("train", "validation", "test"):
@@ -177,7 +176,7 @@ class FastMRI:
         kept = kept_columns(uniform, self._options.center_fraction, self._options.acceleration)
         magnitude = reconstructed(kspace, kept, self._side)
         return normalized(magnitude, target, self._options.clip) | {
-            "volume_max": np.float32(volume_max)
+            "volume_max": np.array(volume_max, np.float32)
         }
 
     def _uniform(
@@ -225,13 +224,15 @@ def reconstructed(kspace: np.ndarray, kept: np.ndarray, side: int) -> np.ndarray
 
 
 def normalized(magnitude: np.ndarray, target: np.ndarray, clip: float) -> Batch:
-    """Both images in standard deviations from the mean of `magnitude`, cut at +-clip."""
+    """Both images in standard deviations from the mean of `magnitude`, cut at +-clip; `mean` and
+    `std` [].
+    """
     mean, std = magnitude.mean(), magnitude.std()
     inputs, targets = (
         np.clip((image - mean) / std, -clip, clip).astype(np.float32)
         for image in (magnitude, target)
     )
-    return {"inputs": inputs, "targets": targets, "mean": mean, "std": std}
+    return {"inputs": inputs, "targets": targets, "mean": np.array(mean), "std": np.array(std)}
 
 
 @functools.cache

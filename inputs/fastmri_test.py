@@ -279,7 +279,7 @@ def test_other_numbers_of_slices_than_the_workload_has_are_refused(
     source: FastMRI, workload: Workload, tmp_path: Path
 ) -> None:
     workload.splits.test = 9
-    with pytest.raises(SpecError, match="1 volumes of test have 4 slices, .* expects 9"):
+    with pytest.raises(SpecError, match=r"1 volumes of test have 4 slices, .* expects 9"):
         FastMRI(workload, tmp_path / "prepared")
 
 

@@ -95,9 +95,7 @@ def _files(folder: Path, split: str) -> list[Path]:
     return sorted(folder.glob("train/*.records" if split == "train" else f"{split}.records"))
 
 
-def _checked(
-    shard: Iterator[Record], threads: concurrent.futures.Executor
-) -> Iterator[Record]:
+def _checked(shard: Iterator[Record], threads: concurrent.futures.Executor) -> Iterator[Record]:
     """The same records, each after it was decoded."""
     while some := list(itertools.islice(shard, CHECKED_TOGETHER)):
         list(threads.map(lambda record: images.decoded(record.data, record.name), some))
@@ -170,9 +168,11 @@ class ImageNet:
 
         list(self._threads.map(fill, range(len(indices))))
         labels = self._records[split].labels[indices].astype(np.int32)
-        if noise is not None and self.mixup_alpha:
-            return {"inputs": inputs, "targets": np.eye(self._num_classes, dtype=np.float32)[labels]}
-        return {"inputs": inputs, "targets": labels}
+        if noise is None or not self.mixup_alpha:
+            return {"inputs": inputs, "targets": labels}
+        targets = np.zeros((len(labels), self._num_classes), np.float32)
+        targets[np.arange(len(labels)), labels] = 1
+        return {"inputs": inputs, "targets": targets}
 
     def _central(self, image: "Image") -> np.ndarray:
         window = images.central_window(*image.size, self._fraction)
@@ -195,10 +195,10 @@ class ImageNet:
             pixels = pixels[:, ::-1]
         if not options.randaugment_layers:
             return pixels
-        levels = np.clip(pixels, 0, 255).astype(np.uint8)
+        levels = np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)
         augmented = randaugment.augmented(
-            np.ascontiguousarray(np.moveaxis(levels, -1, 0)),
+            np.ascontiguousarray(np.moveaxis(levels, -1, 0)[:3]),
             options.randaugment_magnitude,
             noise[WINDOW_NOISE + 1 :].reshape(-1, randaugment.NOISE),
         )
-        return np.moveaxis(augmented, 0, -1)
+        return np.moveaxis(augmented.astype(np.float32), 0, -1)

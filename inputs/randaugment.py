@@ -47,7 +47,9 @@ def equalize(image: np.ndarray, strength: float, noise: np.ndarray) -> np.ndarra
 
 
 def _equalizing(plane: np.ndarray) -> np.ndarray:
-    counts = np.bincount(plane.ravel(), minlength=256)
+    import PIL.Image
+
+    counts = np.array(PIL.Image.fromarray(plane).histogram())
     step = (plane.size - counts[np.flatnonzero(counts)[-1]]) // 255
     if step == 0:
         return _LEVELS
@@ -77,7 +79,7 @@ def solarize_add(image: np.ndarray, strength: float, noise: np.ndarray) -> np.nd
 
 
 def color(image: np.ndarray, strength: float, noise: np.ndarray) -> np.ndarray:
-    return _enhanced(np.broadcast_to(_grey(image), image.shape), image, strength)
+    return _enhanced(_grey(image), image, strength)
 
 
 def contrast(image: np.ndarray, strength: float, noise: np.ndarray) -> np.ndarray:
@@ -93,10 +95,14 @@ def brightness(image: np.ndarray, strength: float, noise: np.ndarray) -> np.ndar
 def sharpness(image: np.ndarray, strength: float, noise: np.ndarray) -> np.ndarray:
     """Away from the image smoothed by [1 1 1; 1 5 1; 1 1 1] / 13; the frame of one pixel stays."""
     wide = image.astype(np.uint16)
-    rows = wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:]
-    total = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:] + 4 * wide[:, 1:-1, 1:-1]
+    rows = wide[:, :-2] + wide[:, 1:-1]
+    rows += wide[:, 2:]
+    total = 4 * wide[:, 1:-1, 1:-1]
+    for shift in range(3):
+        total += rows[..., shift : shift + total.shape[-1]]
+    total //= 13
     smooth = image.copy()
-    smooth[:, 1:-1, 1:-1] = total // 13
+    smooth[:, 1:-1, 1:-1] = total
     return _enhanced(smooth, image, strength)
 
 
@@ -173,14 +179,21 @@ def _grey(image: np.ndarray) -> np.ndarray:
     255 is multiplied by 255.5 and truncated.
     """
     red, green, blue = image.astype(np.float32)
-    fraction = np.float32(0.2989) * red + np.float32(0.587) * green + np.float32(0.114) * blue
-    return (fraction * np.float32(255.5 / 255)).astype(np.uint8)
+    for plane, weight in zip((red, green, blue), (0.2989, 0.587, 0.114), strict=True):
+        plane *= np.float32(weight)
+    red += green
+    red += blue
+    red *= np.float32(255.5 / 255)
+    return red.astype(np.uint8)
 
 
 def _enhanced(dull: np.ndarray, image: np.ndarray, strength: float) -> np.ndarray:
     """From `dull` through `image` and on beyond it, to the factor 1.9 at full strength."""
-    start = dull.astype(np.float32)
-    return _clipped(start + np.float32(1.8 * strength + 0.1) * (image.astype(np.float32) - start))
+    start, result = dull.astype(np.float32), image.astype(np.float32)
+    result -= start
+    result *= np.float32(1.8 * strength + 0.1)
+    result += start
+    return _clipped(result)
 
 
 def _signed(amount: float, noise: np.ndarray) -> float:

@@ -53,8 +53,9 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
             file.write(data)
         start = file.tell()
         names = sorted(rows)
-        columns = np.array([rows[name] for name in names], np.int64).reshape(-1, 4).T
-        index = Index(*columns, np.array(names, np.bytes_))
+        columns = np.array([rows[name] for name in names], np.int64).reshape(-1, 4)
+        starts, sizes, checksums, labels = columns.T
+        index = Index(starts, sizes, checksums, labels, np.array(names, np.bytes_))
         packed = io.BytesIO()
         np.savez(packed, **index._asdict())
         file.write(packed.getvalue() + start.to_bytes(8, "little") + END)
