@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from inputs.pipeline import Batch
-from inputs.storage import Part, data_folder, writing
+from inputs.storage import Part, data_folder
 from spec import loading, rng
+from spec.files import write_text
 from spec.loading import SpecError
 from spec.workload_pb2 import FastMRI as Message
 from spec.workload_pb2 import Workload
@@ -50,8 +51,7 @@ def prepare(raw: Path, folder: Path) -> None:
     """
     raw = raw.resolve()
     listed = {part: [volume._asdict() for volume in _volumes(raw, part)] for part in FOLDERS}
-    with writing(folder / LIST) as path:
-        path.write_text(json.dumps({"raw": str(raw)} | listed, indent=1), encoding="utf-8")
+    write_text(folder / LIST, json.dumps({"raw": str(raw)} | listed, indent=1))
 
 
 def _volumes(raw: Path, part: str) -> Iterator[Volume]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from inputs.storage import writing
+from spec.files import writing
 
 END = b"TANDEM01"
 
