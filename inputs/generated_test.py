@@ -74,6 +74,7 @@ def test_a_missing_schema_is_named() -> None:
         generated.open_source(tiny("mnist", schema=0))
 
 
-def test_a_data_set_without_reader_gives_one_clear_error() -> None:
+def test_a_data_set_without_reader_gives_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SpecError, match="fastmri cannot be read yet"):
         pipeline.open_source(loading.load_workload("fastmri"))
