@@ -174,9 +174,9 @@ class ImageNet:
         targets[np.arange(len(labels)), labels] = 1
         return {"inputs": inputs, "targets": targets}
 
-    def _central(self, image: "Image") -> np.ndarray:
+    def _central(self, image: "Image", mirrored: bool = False) -> np.ndarray:
         window = images.central_window(*image.size, self._fraction)
-        return images.resized(image, window, self._side)
+        return images.resized(image, window, self._side, mirrored)
 
     def _augmented(self, image: "Image", noise: np.ndarray) -> np.ndarray:
         options = self._options
@@ -186,19 +186,18 @@ class ImageNet:
             (options.min_area, options.max_area),
             (options.min_aspect, options.max_aspect),
         )
+        mirrored = bool(noise[WINDOW_NOISE] < 0.5)
         # As in the official pipeline, a window that is the whole image is replaced.
         if window is None or window == (0, 0, *image.size):
-            pixels = self._central(image)
+            pixels = self._central(image, mirrored)
         else:
-            pixels = images.resized(image, window, self._side)
-        if noise[WINDOW_NOISE] < 0.5:
-            pixels = pixels[:, ::-1]
+            pixels = images.resized(image, window, self._side, mirrored)
         if not options.randaugment_layers:
             return pixels
         levels = np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)
         augmented = randaugment.augmented(
-            np.ascontiguousarray(np.moveaxis(levels, -1, 0)[:3]),
+            np.ascontiguousarray(np.moveaxis(levels, -1, 0)),
             options.randaugment_magnitude,
             noise[WINDOW_NOISE + 1 :].reshape(-1, randaugment.NOISE),
         )
-        return np.moveaxis(augmented.astype(np.float32), 0, -1)
+        return np.ascontiguousarray(np.moveaxis(augmented, 0, -1)).astype(np.float32)

@@ -65,7 +65,7 @@ def test_an_evaluation_batch_holds_the_middle_of_each_image(folder: Path) -> Non
     assert batch["targets"].dtype == np.int32
     data = list(samples.images()[imagenet_archives.VALIDATION_ARCHIVE].values())[4]
     image = images.decoded(data, "")
-    pixels = images.resized(image, images.central_window(*image.size, 224 / 256), 224)[..., :3]
+    pixels = images.resized(image, images.central_window(*image.size, 224 / 256), 224)
     np.testing.assert_allclose(batch["inputs"][0], normal(pixels), rtol=0, atol=1e-6)
 
 
@@ -76,7 +76,7 @@ def cut(source: ImageNet, index: int, noise: np.ndarray) -> np.ndarray:
         *image.size, noise[: images.WINDOW_NOISE], (0.08, 1), (0.75, 4 / 3)
     )
     assert window is not None
-    return images.resized(image, window, 224)[..., :3]
+    return images.resized(image, window, 224)
 
 
 def normal(pixels: np.ndarray) -> np.ndarray:

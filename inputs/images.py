@@ -80,36 +80,41 @@ def random_window(
     return None
 
 
-def resized(image: "Image", window: Window, side: int) -> np.ndarray:
-    """The window of an RGB image at side x side pixels, float32 [side, side, 4] with an unused
-    fourth channel, unrounded: values may lie a little outside [0, 255].
+def resized(image: "Image", window: Window, side: int, mirrored: bool = False) -> np.ndarray:
+    """The window of an RGB image at side x side pixels, float32 [side, side, 3], unrounded: values
+    may lie a little outside [0, 255]. `mirrored` swaps left and right.
 
     The filter is bicubic (Keys 1981 with a = -1/2) over four pixels in each direction, also where
     the image becomes smaller, with pixel centres at halves; next to an edge the weights of the
     pixels that exist are scaled up to a sum of 1.
     """
+    import PIL.Image
+
     left, top, width, height = window
     part = image.crop((left, top, left + width, top + height))
-    # Pillow holds four bytes for a pixel, and all are kept: numpy transposes pixels of 16 bytes
-    # several times as fast as those of 12.
-    pixels = np.frombuffer(part.tobytes("raw", "RGBX"), np.uint8).astype(np.float32)
-    rows = _taps(height, side) @ pixels.reshape(height, width * 4)
-    columns = _taps(width, side) @ _transposed(rows.reshape(side, width, 4)).reshape(width, -1)
-    return _transposed(columns.reshape(side, side, 4))
-
-
-def _transposed(pixels: np.ndarray) -> np.ndarray:
-    """[A, B, 4] -> [B, A, 4]."""
-    return np.ascontiguousarray(pixels.view(np.complex128)[..., 0].T)[..., None].view(np.float32)
+    turned = part.transpose(PIL.Image.Transpose.TRANSPOSE).tobytes("raw", "RGBX")
+    pixels = np.frombuffer(turned, np.uint8).astype(np.float32).reshape(width, height * 4)
+    columns = _taps(width, side, mirrored) @ pixels
+    # Pillow holds four bytes for a pixel, and all were kept so far: numpy transposes pixels of 16
+    # bytes several times as fast as those of 12.
+    turned_back = columns.view(np.complex128).T.copy().view(np.float32).reshape(height, side, 4)
+    rows = np.empty((height, side, 3), np.float32)
+    for channel in range(3):
+        rows[..., channel] = turned_back[..., channel]
+    return (_taps(height, side) @ rows.reshape(height, -1)).reshape(side, side, 3)
 
 
 @functools.lru_cache(maxsize=4096)
-def _taps(count: int, side: int) -> "csr_array":
-    """Weights [side, count] that resize `count` pixels to `side`; four in a row."""
+def _taps(count: int, side: int, reversed: bool = False) -> "csr_array":
+    """Weights [side, count] that resize `count` pixels to `side`, four in a row; `reversed` gives
+    the new pixels in the opposite order.
+    """
     import scipy.sparse
 
     weights = keys_weights(count, side)
     columns = np.clip(_first_taps(count, side)[:, None] + np.arange(4), 0, count - 1)
+    if reversed:
+        weights, columns = weights[::-1], columns[::-1]
     starts = np.arange(0, 4 * side + 1, 4)
     return scipy.sparse.csr_array((weights.ravel(), columns.ravel(), starts), (side, count))
 
@@ -137,9 +142,9 @@ def keys_weights(count: int, side: int) -> np.ndarray:
 
 
 def normalized(pixels: np.ndarray, mean: np.ndarray, stddev: np.ndarray, out: np.ndarray) -> None:
-    """Writes (pixels - mean) / stddev of float32 [H, W, 3 or 4] to `out` [H, W, 3]."""
-    for channel in range(3):
-        np.subtract(pixels[..., channel], mean[channel], out=out[..., channel])
-    # One division over long rows is several times as fast as over runs of three numbers.
-    rows = out.reshape(len(out), -1)
-    rows /= np.tile(stddev, out.shape[1])
+    """Writes (pixels - mean) / stddev of images float32 [H, W, 3] to `out`."""
+    # Over long rows, which is several times as fast as over runs of three numbers.
+    height, width, _ = out.shape
+    rows = out.reshape(height, -1)
+    np.subtract(pixels.reshape(height, -1), np.tile(mean, width), out=rows)
+    rows /= np.tile(stddev, width)
