@@ -3,7 +3,8 @@
     python -m benchmarks.inputs_images
 
 Data are made for the measurement: JPEGs of 500 x 375 pixels at quality 92, which is about what
-ImageNet has, and k-space of 640 x 368. Bounds are the project's own.
+ImageNet has, and k-space of 640 x 368. Bounds are the project's own; decoding alone has none, and
+tells how fast the machine is.
 """
 
 import os
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from inputs import fastmri, imagenet_samples, pipeline, records
+from inputs import fastmri, imagenet_samples, images, pipeline, records
 from inputs.fastmri import FastMRI
 from inputs.imagenet import ImageNet
 from inputs.pipeline import Source
@@ -29,15 +30,17 @@ REPETITIONS = 5
 
 class Case(NamedTuple):
     name: str
-    bound: float  # examples per CPU second
+    bound: float  # examples per CPU second; 0 for none
     step: Callable[[], int]  # makes one batch; returns its number of examples
 
 
 def cases(folder: Path) -> list[Case]:
     """Writes the data below `folder`."""
-    result = []
+    result: list[Case] = []
     for name in ("imagenet_resnet", "imagenet_vit"):
         source = imagenet_source(name, folder / "imagenet")
+        if not result:
+            result.append(Case("imagenet, decoding alone", 0, decode_step(folder / "imagenet")))
         result.append(Case(f"{name}, train", 350, train_step(source)))
     result.append(Case("imagenet_resnet, validation", 350, eval_step(source)))
     scans = fastmri_source(folder / "raw", folder / "fastmri")
@@ -47,13 +50,13 @@ def cases(folder: Path) -> list[Case]:
 
 
 def imagenet_source(name: str, folder: Path) -> ImageNet:
-    images = (
+    samples = (
         Record(imagenet_samples.jpeg(500, 375, number), number, f"{number:03d}.JPEG")
         for number in range(BATCH)
     )
     train = folder / "train" / "n00000000.records"
     if not train.exists():
-        records.write_records(train, images)
+        records.write_records(train, samples)
         for split in ("validation", "test"):
             (folder / f"{split}.records").write_bytes(train.read_bytes())
     return ImageNet(with_splits(name, BATCH), folder)
@@ -89,6 +92,12 @@ def with_splits(name: str, size: int) -> Workload:
 
 def train_step(source: Source) -> Callable[[], int]:
     return lambda: len(pipeline.train_batch(source, 0, BATCH, slice(None), 0)["targets"])
+
+
+def decode_step(folder: Path) -> Callable[[], int]:
+    found = records.Records([folder / "validation.records"])
+    some = [found[number] for number in range(BATCH)]
+    return lambda: len([images.decoded(record.data, record.name) for record in some])
 
 
 def eval_step(source: Source) -> Callable[[], int]:

@@ -175,10 +175,12 @@ class ImageNet:
         return {"inputs": inputs, "targets": targets}
 
     def _central(self, image: "Image", mirrored: bool = False) -> np.ndarray:
+        """Pixels [3, side, side]."""
         window = images.central_window(*image.size, self._fraction)
         return images.resized(image, window, self._side, mirrored)
 
     def _augmented(self, image: "Image", noise: np.ndarray) -> np.ndarray:
+        """Pixels [3, side, side]; uint8 after RandAugment, float32 without it."""
         options = self._options
         window = images.random_window(
             *image.size,
@@ -194,10 +196,8 @@ class ImageNet:
             pixels = images.resized(image, window, self._side, mirrored)
         if not options.randaugment_layers:
             return pixels
-        levels = np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)
-        augmented = randaugment.augmented(
-            np.ascontiguousarray(np.moveaxis(levels, -1, 0)),
+        return randaugment.augmented(
+            np.clip(pixels, 0, 255, out=pixels).astype(np.uint8),
             options.randaugment_magnitude,
             noise[WINDOW_NOISE + 1 :].reshape(-1, randaugment.NOISE),
         )
-        return np.ascontiguousarray(np.moveaxis(augmented, 0, -1)).astype(np.float32)

@@ -79,8 +79,8 @@ def cut(source: ImageNet, index: int, noise: np.ndarray) -> np.ndarray:
     return images.resized(image, window, 224)
 
 
-def normal(pixels: np.ndarray) -> np.ndarray:
-    return (pixels - [123.675, 116.28, 103.53]) / [58.395, 57.12, 57.375]
+def normal(planes: np.ndarray) -> np.ndarray:
+    return (np.moveaxis(planes, 0, -1) - [123.675, 116.28, 103.53]) / [58.395, 57.12, 57.375]
 
 
 def test_a_training_image_is_cut_mirrored_and_not_rounded(folder: Path) -> None:

@@ -81,7 +81,7 @@ def random_window(
 
 
 def resized(image: "Image", window: Window, side: int, mirrored: bool = False) -> np.ndarray:
-    """The window of an RGB image at side x side pixels, float32 [side, side, 3], unrounded: values
+    """The window of an RGB image at side x side pixels, float32 [3, side, side], unrounded: values
     may lie a little outside [0, 255]. `mirrored` swaps left and right.
 
     The filter is bicubic (Keys 1981 with a = -1/2) over four pixels in each direction, also where
@@ -93,15 +93,13 @@ def resized(image: "Image", window: Window, side: int, mirrored: bool = False) -
     left, top, width, height = window
     part = image.crop((left, top, left + width, top + height))
     turned = part.transpose(PIL.Image.Transpose.TRANSPOSE).tobytes("raw", "RGBX")
-    pixels = np.frombuffer(turned, np.uint8).astype(np.float32).reshape(width, height * 4)
-    columns = _taps(width, side, mirrored) @ pixels
-    # Pillow holds four bytes for a pixel, and all were kept so far: numpy transposes pixels of 16
-    # bytes several times as fast as those of 12.
-    turned_back = columns.view(np.complex128).T.copy().view(np.float32).reshape(height, side, 4)
-    rows = np.empty((height, side, 3), np.float32)
-    for channel in range(3):
-        rows[..., channel] = turned_back[..., channel]
-    return (_taps(height, side) @ rows.reshape(height, -1)).reshape(side, side, 3)
+    pixels = np.frombuffer(turned, np.uint8).reshape(width, height, 4)
+    across, down = _taps(width, side, mirrored), _taps(height, side)
+    planes = np.empty((3, side, side), np.float32)
+    for channel in range(3):  # one at a time stays in the processor's cache
+        columns = across @ pixels[..., channel].astype(np.float32)
+        planes[channel] = down @ columns.T.copy()
+    return planes
 
 
 @functools.lru_cache(maxsize=4096)
@@ -141,10 +139,7 @@ def keys_weights(count: int, side: int) -> np.ndarray:
     return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
-def normalized(pixels: np.ndarray, mean: np.ndarray, stddev: np.ndarray, out: np.ndarray) -> None:
-    """Writes (pixels - mean) / stddev of images float32 [H, W, 3] to `out`."""
-    # Over long rows, which is several times as fast as over runs of three numbers.
-    height, width, _ = out.shape
-    rows = out.reshape(height, -1)
-    np.subtract(pixels.reshape(height, -1), np.tile(mean, width), out=rows)
-    rows /= np.tile(stddev, width)
+def normalized(planes: np.ndarray, mean: np.ndarray, stddev: np.ndarray, out: np.ndarray) -> None:
+    """Writes (pixel - mean) / stddev of an image [3, H, W] to `out` float32 [H, W, 3]."""
+    for channel, plane in enumerate(planes.astype(np.float32, copy=False)):
+        out[..., channel] = (plane - mean[channel]) / stddev[channel]
