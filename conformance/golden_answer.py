@@ -11,6 +11,7 @@ import numpy as np
 from conformance import golden_streams, golden_vectors
 from conformance.golden_vectors import Summary, Vectors
 from spec import official
+from spec.parameters import flatten
 
 if TYPE_CHECKING:
     from conformance.testee import Testee
@@ -27,7 +28,7 @@ def answer(testee: Testee, file: Path) -> Arrays:
     shapes |= {name: array.shape for name, array in workload.initial_state.items()}
     paths = official.jax_paths(vectors.workload.model, shapes)
     arrays = {name: _filled(vectors, paths[name], shape) for name, shape in shapes.items()}
-    found = _summaries("input", batch) | _summaries("parameter", arrays, paths)
+    found = _summaries("input", flatten(batch)) | _summaries("parameter", arrays, paths)
     state = {name: arrays.pop(name) for name in workload.initial_state}
     model = workload.import_model(arrays, state)
     del arrays  # they may be gigabytes

@@ -13,8 +13,10 @@ from backends.jax import metrics as jax_metrics
 from backends.pytorch import losses as pytorch_losses
 from backends.pytorch import metrics as pytorch_metrics
 from conformance.testing import GOLDEN, needs_vectors
+from spec import metrics as spec_metrics
 from spec.workload_pb2 import (
     MEAN_ABSOLUTE_ERROR,
+    MULTI_LABEL,
     SIGMOID_CROSS_ENTROPY,
     SOFTMAX_CROSS_ENTROPY,
 )
@@ -55,6 +57,40 @@ def test_sigmoid_cross_entropy_also_of_large_logits(backend: str) -> None:
     case = golden("criteo_loss")
     found = per_example(backend, SIGMOID_CROSS_ENTROPY, case, 0.1)
     np.testing.assert_allclose(found, case["masked"]["jax"]["per_example"], rtol=1e-6)
+
+
+@needs_vectors
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_sigmoid_cross_entropy_of_many_labels(backend: str, smoothing: float) -> None:
+    case = golden("ogbg_sigmoid_ce_nan_mask")
+    expected = case[f"ls_{smoothing}"]["jax"]["per_example"]
+    case["targets"] = case["labels"]
+    found = per_example(backend, SIGMOID_CROSS_ENTROPY, case, smoothing)
+    # The official loss writes log(1 + x) out, which rounds to multiples of 6e-8.
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+
+
+@needs_vectors
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_metrics_of_many_labels(backend: str) -> None:
+    _, metrics, array = BACKENDS[backend]
+    case = golden("ogbg_mean_average_precision")
+    logits = array(np.array(case["logits"], np.float32))
+    batch = {
+        "targets": array(np.array(case["labels"], np.float32)),
+        "weights": array(np.array(case["mask"], np.float32)),
+    }
+    loss = array(np.array(case["loss"], np.float32))  # not that of the logits
+    sums = metrics.BATCH_SUMS[MULTI_LABEL](logits, batch, loss)
+    arrays = {name: np.asarray(value) for name, value in sums.items()}
+    found = spec_metrics.from_batches(MULTI_LABEL, [arrays])
+    plain = found.pop("plain_mean_average_precision")
+    expected = case["result"]
+    assert found == pytest.approx(expected, rel=1e-6)
+    known = [precision for precision in case["sklearn_per_task"] if precision is not None]
+    known.remove(1.0)  # of this label only ones are known
+    assert plain == pytest.approx(np.mean(known), rel=1e-12)
 
 
 @needs_vectors

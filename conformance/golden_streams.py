@@ -7,10 +7,14 @@ of a text. Parameters are named by their official flattened JAX path.
 import math
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-Arrays = dict[str, np.ndarray]
+from inputs.graphs import UNKNOWN, Graphs, GraphSource
+from spec.workload_pb2 import GraphPacking
+
+Arrays = dict[str, Any]  # of arrays, or of dicts of arrays
 
 
 def generator(text: str) -> np.random.Generator:
@@ -99,6 +103,34 @@ def _reconstructions(base: str) -> Arrays:
     }
 
 
+def _graphs(base: str) -> Arrays:
+    """Four graphs of as many edges as nodes, in one part."""
+    num_nodes = integers(f"{base}/n_node", 5, 26, (4,))
+    sized = list(enumerate(num_nodes.tolist()))
+
+    def features(kind: str, high: int, width: int) -> np.ndarray:
+        return np.concatenate(
+            [integers(f"{base}/{kind}/{g}", 0, high, (n, width)) for g, n in sized]
+        )
+
+    def ends(kind: str) -> np.ndarray:
+        return np.concatenate([integers(f"{base}/{kind}/{g}", 0, n, (n,)) for g, n in sized])
+
+    labels = np.stack([integers(f"{base}/labels/{g}", 0, 2, (128,)) for g in range(4)])
+    unknown = np.stack([generator(f"{base}/nan/{g}").random(128) < 0.4 for g in range(4)])
+    graphs = Graphs(
+        num_nodes=num_nodes,
+        num_edges=num_nodes,
+        nodes=features("nodes", 10, 9),
+        edges=features("edges", 5, 3),
+        ends=np.stack([ends("senders"), ends("receivers")], 1),
+        labels=np.where(unknown, UNKNOWN, labels),
+    )
+    packing = GraphPacking(num_parts=1, nodes_per_graph=26, edges_per_graph=56)
+    source = GraphSource(graphs, {"train": np.arange(4)}, packing, sha256="")
+    return source.batch("train", np.arange(4)[None], None)
+
+
 def _weights(num_examples: int) -> np.ndarray:
     """Ones; in a batch of four the last example does not count."""
     weights = np.ones(num_examples, np.float32)
@@ -113,4 +145,5 @@ BATCHES: dict[str, Callable[[str], Arrays]] = {
     "imagenet_vit": _images(2, (224, 224, 3), 1000),
     "mnist": _images(4, (28, 28, 1), 10),
     "cifar": _images(4, (32, 32, 3), 10),
+    "ogbg": _graphs,
 }

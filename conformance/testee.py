@@ -35,6 +35,7 @@ from inputs import pipeline
 from inputs import stand_in as stand_ins
 from spec import loading, rng
 from spec.parameter_pb2 import EMBEDDING, Parameter
+from spec.parameters import flatten
 from spec.workload_pb2 import Workload
 
 Arrays = dict[str, np.ndarray]
@@ -124,7 +125,7 @@ class Testee(abc.ABC):
         def train(count: int, **options: Any) -> list[Arrays]:
             batches = pipeline.TrainBatches(message, seed, batch_size, **options)
             with contextlib.closing(batches):
-                return [self.fetch(self.place(b)) for b in itertools.islice(batches, count)]
+                return [self._on_devices(b) for b in itertools.islice(batches, count)]
 
         half = num_batches // 2
         shards = zip(*(train(num_batches, shard=(index, 2)) for index in range(2)), strict=True)
@@ -135,7 +136,7 @@ class Testee(abc.ABC):
         }
         for split in pipeline.eval_splits(message):
             batches = pipeline.eval_batches(message, split)
-            streams[split] = [self.fetch(self.place(b)) for b in batches]
+            streams[split] = [self._on_devices(b) for b in batches]
         return {
             f"{name}/{number}/{key}": array
             for name, batches in streams.items()
@@ -249,7 +250,12 @@ class Testee(abc.ABC):
             {name: filled_state(name, array.shape, seed) for name, array in state.items()},
         )
 
-    def _batch(self, workload: str, seed: int, batch_size: int, stand_in: bool) -> Arrays:
+    def _on_devices(self, batch: dict[str, Any]) -> Arrays:
+        return flatten(self.fetch(self.place(batch)))
+
+    def _batch(
+        self, workload: str, seed: int, batch_size: int, stand_in: bool
+    ) -> dict[str, Any]:
         message = loading.load_workload(workload)
         if stand_in:
             message = stand_ins.stand_in(message, batch_size)

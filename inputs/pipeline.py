@@ -13,16 +13,16 @@ import functools
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from inputs import mixup
+from inputs import mixup, packing
 from spec import rng
 from spec.loading import SpecError
 from spec.workload_pb2 import Workload
 
-Batch = dict[str, np.ndarray]
+Batch = dict[str, Any]  # of arrays, or of dicts of arrays
 SPLITS = ("train", "eval_train", "validation", "test")
 
 
@@ -68,6 +68,24 @@ class OrderedSource(Source, Protocol):
         ...
 
 
+@runtime_checkable
+class PackedSource(Source, Protocol):
+    """A source of examples that differ in size. The rows of a batch are `num_parts` parts, each of
+    as many examples as fit, and `batch` takes indices [parts, most examples of a part], where -1
+    follows the last.
+    """
+
+    num_parts: int
+
+    def sizes(self, split: str) -> np.ndarray:
+        """[examples of the split, measures], integers."""
+        ...
+
+    def budget(self, batch_size: int) -> packing.Budget:
+        """What a part holds at most in batches of `batch_size` examples at most."""
+        ...
+
+
 @functools.lru_cache(maxsize=4)
 def _open_cached(serialized: bytes) -> Source:
     workload = Workload.FromString(serialized)
@@ -109,18 +127,20 @@ class TrainBatches:
         advance by a thread.
 
         Raises:
-          ValueError: the batch size is not positive or not divisible by the number of shards.
+          ValueError: the batch size is not positive or not divisible by the number of shards (or
+            of parts, and these by that of shards).
         """
         index, count = shard
         if global_batch_size < 1 or global_batch_size % count:
             raise ValueError(
                 f"global batch size is {global_batch_size}, expected a positive multiple of {count} (shards)"
             )
-        rows = global_batch_size // count
+        source = open_source(workload)
+        rows = _rows_of_batch(workload, source, global_batch_size, count) // count
         self.step = start_step
         self._make = functools.partial(
             train_batch,
-            open_source(workload),
+            source,
             seed,
             global_batch_size,
             slice(index * rows, (index + 1) * rows),
@@ -141,6 +161,10 @@ class TrainBatches:
 
 def train_batch(source: Source, seed: int, global_batch_size: int, rows: slice, step: int) -> Batch:
     """Rows `rows` of training batch number `step`."""
+    if isinstance(source, PackedSource):
+        stream = _stream(source, seed, global_batch_size)  # type: ignore[arg-type]  # by identity
+        parts = stream.part_indices(step * source.num_parts, (step + 1) * source.num_parts)
+        return source.batch("train", parts[rows], None)
     chosen = np.arange(global_batch_size)[rows]
     alpha = getattr(source, "mixup_alpha", 0.0)
     if not alpha:
@@ -184,6 +208,30 @@ def _permutation(key: rng.Key, num_examples: int) -> np.ndarray:
     return rng.permutation(key, num_examples)
 
 
+@functools.lru_cache(maxsize=4)
+def _stream(source: PackedSource, seed: int, global_batch_size: int) -> packing.Stream:
+    positions = np.arange(source.num_examples("train"))
+    return packing.Stream(
+        source.sizes("train"),
+        lambda epoch: train_order(source, seed, epoch, positions),
+        source.budget(global_batch_size),
+    )
+
+
+def _rows_of_batch(workload: Workload, source: Source, batch_size: int, num_shards: int) -> int:
+    """Length of the first axis of a batch: its examples, or its parts, which the batch size must be
+    a multiple of, and the number of shards a divisor.
+    """
+    if not isinstance(source, PackedSource):
+        return batch_size
+    if batch_size % source.num_parts or source.num_parts % num_shards:
+        raise ValueError(
+            f"batch size is {batch_size} on {num_shards} shards; {workload.name} expects a multiple of "
+            f"{source.num_parts} (parts) on a number of shards that divides {source.num_parts}"
+        )
+    return source.num_parts
+
+
 train_batches = TrainBatches
 
 
@@ -202,8 +250,15 @@ def eval_batches(
             f"multiple of {shard[1]} (shards)"
         )
     source = open_source(workload)
-    num_batches = -(-getattr(workload.splits, split) // workload.eval_batch_size)
-    make = functools.partial(eval_batch, workload, source, split, shard)
+    make: Callable[[int], Batch]
+    if isinstance(source, PackedSource):
+        num_rows = _rows_of_batch(workload, source, workload.eval_batch_size, shard[1])
+        parts = _eval_parts(workload, source, split)
+        num_batches = len(parts) // num_rows
+        make = functools.partial(_packed_eval_batch, source, split, parts, shard)
+    else:
+        num_batches = -(-getattr(workload.splits, split) // workload.eval_batch_size)
+        make = functools.partial(eval_batch, workload, source, split, shard)
     with Prefetch(make, 0, num_ahead, num_batches) as ahead:
         yield from ahead
 
@@ -227,6 +282,28 @@ def eval_batch(
     batch = {name: _pad(array, size) for name, array in batch.items()}
     rows = size // shard[1]
     return {name: array[shard[0] * rows : (shard[0] + 1) * rows] for name, array in batch.items()}
+
+
+def _eval_parts(workload: Workload, source: PackedSource, split: str) -> np.ndarray:
+    """The examples of one pass, of each part [parts, most examples of a part], with parts of none up
+    to the end of the last batch.
+    """
+    indices = np.arange(getattr(workload.splits, split))
+    if split == "eval_train":
+        split, indices = "train", train_order(source, 0, 0, indices)
+    budget = source.budget(workload.eval_batch_size)
+    parts = packing.parts(indices, packing.part_ends(source.sizes(split)[indices], budget), budget)
+    return np.pad(parts, ((0, -len(parts) % source.num_parts), (0, 0)), constant_values=-1)
+
+
+def _packed_eval_batch(
+    source: PackedSource, split: str, parts: np.ndarray, shard: tuple[int, int], number: int
+) -> Batch:
+    """Batch number `number` of one pass; parts of this shard."""
+    rows = source.num_parts // shard[1]
+    first = number * source.num_parts + shard[0] * rows
+    chosen = parts[first : first + rows]
+    return source.batch("train" if split == "eval_train" else split, chosen, None)
 
 
 def weights_of(batch: Batch) -> np.ndarray:

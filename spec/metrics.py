@@ -7,8 +7,11 @@ official ones.
 import enum
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from spec import timing_pb2, workload_pb2
+import numpy as np
+
+from spec import ranking, timing_pb2, workload_pb2
 from spec.loading import SpecError, one_of
 
 Metric = workload_pb2.Metric
@@ -89,15 +92,20 @@ def meets(
     return value < target if direction is Direction.MINIMIZE else value > target
 
 
-def from_batches(family: MetricFamily, batches: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def from_batches(family: MetricFamily, batches: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """The metrics of a split from sums over the valid examples of each batch (tokens for a language
     model).
 
     A batch has `weight`, the number of its valid examples, `loss` and whatever else the family adds
-    up. Batches are added in float64.
+    up, or collects: MULTI_LABEL has arrays `logits`, `targets` and `weights`, and gives
+    `plain_mean_average_precision` too (spec/ranking.py). Batches are added in float64.
     """
-    sums = {name: math.fsum(float(batch[name]) for batch in batches) for name in batches[0]}
+    names = [name for name in batches[0] if np.ndim(batches[0][name]) == 0]
+    sums = {name: math.fsum(float(batch[name]) for batch in batches) for name in names}
     means = {name: total / sums["weight"] for name, total in sums.items()}
     if family == MetricFamily.LANGUAGE_MODEL:
         means["ppl"] = math.exp(min(means["loss"], 700.0))  # beyond that exp overflows
+    if family == MetricFamily.MULTI_LABEL:
+        precisions = ranking.mean_average_precisions(batches)
+        return {name: (precisions | means)[name] for name in (*family_names(family), *precisions)}
     return {name: means[name] for name in family_names(family)}

@@ -24,20 +24,22 @@ LEAKY_RELU: Activation
 SIGMOID: Activation
 
 class Model(_message.Message):
-    __slots__ = ("resnet", "vit", "transformer_lm", "mlp", "dlrm", "unet")
+    __slots__ = ("resnet", "vit", "transformer_lm", "mlp", "dlrm", "unet", "gnn")
     RESNET_FIELD_NUMBER: _ClassVar[int]
     VIT_FIELD_NUMBER: _ClassVar[int]
     TRANSFORMER_LM_FIELD_NUMBER: _ClassVar[int]
     MLP_FIELD_NUMBER: _ClassVar[int]
     DLRM_FIELD_NUMBER: _ClassVar[int]
     UNET_FIELD_NUMBER: _ClassVar[int]
+    GNN_FIELD_NUMBER: _ClassVar[int]
     resnet: ResNet
     vit: ViT
     transformer_lm: TransformerLM
     mlp: Mlp
     dlrm: Dlrm
     unet: UNet
-    def __init__(self, resnet: _Optional[_Union[ResNet, _Mapping]] = ..., vit: _Optional[_Union[ViT, _Mapping]] = ..., transformer_lm: _Optional[_Union[TransformerLM, _Mapping]] = ..., mlp: _Optional[_Union[Mlp, _Mapping]] = ..., dlrm: _Optional[_Union[Dlrm, _Mapping]] = ..., unet: _Optional[_Union[UNet, _Mapping]] = ...) -> None: ...
+    gnn: Gnn
+    def __init__(self, resnet: _Optional[_Union[ResNet, _Mapping]] = ..., vit: _Optional[_Union[ViT, _Mapping]] = ..., transformer_lm: _Optional[_Union[TransformerLM, _Mapping]] = ..., mlp: _Optional[_Union[Mlp, _Mapping]] = ..., dlrm: _Optional[_Union[Dlrm, _Mapping]] = ..., unet: _Optional[_Union[UNet, _Mapping]] = ..., gnn: _Optional[_Union[Gnn, _Mapping]] = ...) -> None: ...
 
 class ResNet(_message.Message):
     __slots__ = ("block", "stem", "blocks_per_stage", "width", "activation", "padding", "last_norm_scale", "num_classes", "num_channels", "image_size", "norm_decay", "norm_epsilon")
@@ -206,3 +208,23 @@ class UNet(_message.Message):
     instance_norm_epsilon: float
     layer_norm_epsilon: float
     def __init__(self, image_size: _Optional[int] = ..., width: _Optional[int] = ..., depth: _Optional[int] = ..., activation: _Optional[_Union[Activation, str]] = ..., norm: _Optional[_Union[UNet.Norm, str]] = ..., instance_norm_epsilon: _Optional[float] = ..., layer_norm_epsilon: _Optional[float] = ...) -> None: ...
+
+class Gnn(_message.Message):
+    __slots__ = ("num_node_features", "num_edge_features", "width", "hidden_widths", "num_rounds", "activation", "num_tasks", "norm_epsilon")
+    NUM_NODE_FEATURES_FIELD_NUMBER: _ClassVar[int]
+    NUM_EDGE_FEATURES_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_WIDTHS_FIELD_NUMBER: _ClassVar[int]
+    NUM_ROUNDS_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    NUM_TASKS_FIELD_NUMBER: _ClassVar[int]
+    NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    num_node_features: int
+    num_edge_features: int
+    width: int
+    hidden_widths: _containers.RepeatedScalarFieldContainer[int]
+    num_rounds: int
+    activation: Activation
+    num_tasks: int
+    norm_epsilon: float
+    def __init__(self, num_node_features: _Optional[int] = ..., num_edge_features: _Optional[int] = ..., width: _Optional[int] = ..., hidden_widths: _Optional[_Iterable[int]] = ..., num_rounds: _Optional[int] = ..., activation: _Optional[_Union[Activation, str]] = ..., num_tasks: _Optional[int] = ..., norm_epsilon: _Optional[float] = ...) -> None: ...

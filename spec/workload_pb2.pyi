@@ -156,7 +156,7 @@ class Precision(_message.Message):
     def __init__(self, compute: _Optional[_Union[Precision.Compute, str]] = ..., matmul: _Optional[_Union[Precision.Matmul, str]] = ..., deterministic: _Optional[bool] = ...) -> None: ...
 
 class Dataset(_message.Message):
-    __slots__ = ("digits", "pydoc_text", "generated", "criteo1tb", "fastmri", "imagenet", "mnist", "cifar10")
+    __slots__ = ("digits", "pydoc_text", "generated", "criteo1tb", "fastmri", "imagenet", "mnist", "cifar10", "ogbg")
     DIGITS_FIELD_NUMBER: _ClassVar[int]
     PYDOC_TEXT_FIELD_NUMBER: _ClassVar[int]
     GENERATED_FIELD_NUMBER: _ClassVar[int]
@@ -165,6 +165,7 @@ class Dataset(_message.Message):
     IMAGENET_FIELD_NUMBER: _ClassVar[int]
     MNIST_FIELD_NUMBER: _ClassVar[int]
     CIFAR10_FIELD_NUMBER: _ClassVar[int]
+    OGBG_FIELD_NUMBER: _ClassVar[int]
     digits: Digits
     pydoc_text: PydocText
     generated: Generated
@@ -173,7 +174,8 @@ class Dataset(_message.Message):
     imagenet: ImageNet
     mnist: Mnist
     cifar10: Cifar10
-    def __init__(self, digits: _Optional[_Union[Digits, _Mapping]] = ..., pydoc_text: _Optional[_Union[PydocText, _Mapping]] = ..., generated: _Optional[_Union[Generated, _Mapping]] = ..., criteo1tb: _Optional[_Union[Criteo1TB, _Mapping]] = ..., fastmri: _Optional[_Union[FastMRI, _Mapping]] = ..., imagenet: _Optional[_Union[ImageNet, _Mapping]] = ..., mnist: _Optional[_Union[Mnist, _Mapping]] = ..., cifar10: _Optional[_Union[Cifar10, _Mapping]] = ...) -> None: ...
+    ogbg: Ogbg
+    def __init__(self, digits: _Optional[_Union[Digits, _Mapping]] = ..., pydoc_text: _Optional[_Union[PydocText, _Mapping]] = ..., generated: _Optional[_Union[Generated, _Mapping]] = ..., criteo1tb: _Optional[_Union[Criteo1TB, _Mapping]] = ..., fastmri: _Optional[_Union[FastMRI, _Mapping]] = ..., imagenet: _Optional[_Union[ImageNet, _Mapping]] = ..., mnist: _Optional[_Union[Mnist, _Mapping]] = ..., cifar10: _Optional[_Union[Cifar10, _Mapping]] = ..., ogbg: _Optional[_Union[Ogbg, _Mapping]] = ...) -> None: ...
 
 class Digits(_message.Message):
     __slots__ = ("sha256", "max_shift")
@@ -197,24 +199,28 @@ class PydocText(_message.Message):
     def __init__(self, editions: _Optional[_Iterable[_Union[PydocText.Edition, _Mapping]]] = ...) -> None: ...
 
 class Generated(_message.Message):
-    __slots__ = ("schema", "seed", "noise")
+    __slots__ = ("schema", "seed", "noise", "packing")
     class Schema(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         SCHEMA_UNSPECIFIED: _ClassVar[Generated.Schema]
         IMAGES: _ClassVar[Generated.Schema]
         CLICKS: _ClassVar[Generated.Schema]
         RECONSTRUCTIONS: _ClassVar[Generated.Schema]
+        GRAPHS: _ClassVar[Generated.Schema]
     SCHEMA_UNSPECIFIED: Generated.Schema
     IMAGES: Generated.Schema
     CLICKS: Generated.Schema
     RECONSTRUCTIONS: Generated.Schema
+    GRAPHS: Generated.Schema
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     NOISE_FIELD_NUMBER: _ClassVar[int]
+    PACKING_FIELD_NUMBER: _ClassVar[int]
     schema: Generated.Schema
     seed: int
     noise: float
-    def __init__(self, schema: _Optional[_Union[Generated.Schema, str]] = ..., seed: _Optional[int] = ..., noise: _Optional[float] = ...) -> None: ...
+    packing: GraphPacking
+    def __init__(self, schema: _Optional[_Union[Generated.Schema, str]] = ..., seed: _Optional[int] = ..., noise: _Optional[float] = ..., packing: _Optional[_Union[GraphPacking, _Mapping]] = ...) -> None: ...
 
 class Criteo1TB(_message.Message):
     __slots__ = ("lines_per_file", "num_test_files", "num_buckets")
@@ -279,3 +285,19 @@ class Cifar10(_message.Message):
     stddev: _containers.RepeatedScalarFieldContainer[float]
     margin: int
     def __init__(self, mean: _Optional[_Iterable[float]] = ..., stddev: _Optional[_Iterable[float]] = ..., margin: _Optional[int] = ...) -> None: ...
+
+class Ogbg(_message.Message):
+    __slots__ = ("packing",)
+    PACKING_FIELD_NUMBER: _ClassVar[int]
+    packing: GraphPacking
+    def __init__(self, packing: _Optional[_Union[GraphPacking, _Mapping]] = ...) -> None: ...
+
+class GraphPacking(_message.Message):
+    __slots__ = ("num_parts", "nodes_per_graph", "edges_per_graph")
+    NUM_PARTS_FIELD_NUMBER: _ClassVar[int]
+    NODES_PER_GRAPH_FIELD_NUMBER: _ClassVar[int]
+    EDGES_PER_GRAPH_FIELD_NUMBER: _ClassVar[int]
+    num_parts: int
+    nodes_per_graph: int
+    edges_per_graph: int
+    def __init__(self, num_parts: _Optional[int] = ..., nodes_per_graph: _Optional[int] = ..., edges_per_graph: _Optional[int] = ...) -> None: ...

@@ -30,10 +30,16 @@ def softmax_cross_entropy(labels: Array, logits: Array, label_smoothing: float |
 
 
 def sigmoid_cross_entropy(labels: Array, logits: Array, label_smoothing: float | Array) -> Array:
-    """Binary cross-entropy in nats, [B], of `labels` 0 or 1 [B] and `logits` [B, 1]. Smoothing is
-    ignored, as officially.
+    """Binary cross-entropy in nats of labels 0 or 1, as many as there are logits.
+
+    One label an example: `logits` [B, 1] -> [B]; smoothing is ignored, as officially. Of T labels
+    `logits` [..., T] -> [..., T]; smoothing gives (1 - a) label + a / T, as officially: it divides
+    by the number of labels as if they excluded each other.
     """
-    labels, logits = labels.reshape(-1), logits.reshape(-1)
+    if logits.shape[-1] == 1:
+        labels, logits = labels.reshape(-1), logits.reshape(-1)
+    else:
+        labels = (1 - label_smoothing) * labels + label_smoothing / logits.shape[-1]
     return -labels * jax.nn.log_sigmoid(logits) - (1 - labels) * jax.nn.log_sigmoid(-logits)
 
 

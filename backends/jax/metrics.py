@@ -5,7 +5,13 @@ from collections.abc import Callable
 from jax import numpy as jnp
 
 from backends.jax.layers import Array, mean_pool
-from spec.workload_pb2 import CLASSIFICATION, CLICK, LANGUAGE_MODEL, RECONSTRUCTION
+from spec.workload_pb2 import (
+    CLASSIFICATION,
+    CLICK,
+    LANGUAGE_MODEL,
+    MULTI_LABEL,
+    RECONSTRUCTION,
+)
 
 Batch = dict[str, Array]
 
@@ -70,9 +76,25 @@ def ssim(a_BHW: Array, b_BHW: Array, data_range_B: Array) -> Array:
     return jnp.clip(jnp.mean(numerator / denominator, (1, 2)), -1, 1)
 
 
+def multi_label(logits: Array, batch: Batch, loss: Array) -> dict[str, Array]:
+    """`logits`, targets, weights and unweighted `loss` [..., T]; a weight of 0 marks a label that is
+    not known. Ranking needs all of them, so that they are among the results.
+    """
+    targets, weights = batch["targets"], batch["weights"]
+    return {
+        "accuracy": jnp.sum(((logits > 0) == (targets > 0)) * weights),
+        "loss": jnp.sum(loss * weights),
+        "weight": jnp.sum(weights),
+        "logits": logits,
+        "targets": targets,
+        "weights": weights,
+    }
+
+
 BATCH_SUMS: dict[int, Callable[[Array, Batch, Array], dict[str, Array]]] = {
     CLASSIFICATION: classification,
     LANGUAGE_MODEL: loss_alone,
     CLICK: loss_alone,
     RECONSTRUCTION: reconstruction,
+    MULTI_LABEL: multi_label,
 }

@@ -45,7 +45,7 @@ def _mesh() -> Mesh:
     return Mesh(np.array(jax.devices()), ("batch",))
 
 
-def place_batch(batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+def place_batch(batch: dict[str, Any]) -> dict[str, Any]:
     """Puts a global batch on the devices, split along the first axis, which their number must
     divide.
     """

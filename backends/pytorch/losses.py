@@ -30,10 +30,16 @@ def softmax_cross_entropy(labels: Tensor, logits: Tensor, label_smoothing: float
 
 
 def sigmoid_cross_entropy(labels: Tensor, logits: Tensor, label_smoothing: float) -> Tensor:
-    """Binary cross-entropy in nats, [B], of `labels` 0 or 1 [B] and `logits` [B, 1]. Smoothing is
-    ignored, as officially.
+    """Binary cross-entropy in nats of labels 0 or 1, as many as there are logits.
+
+    One label an example: `logits` [B, 1] -> [B]; smoothing is ignored, as officially. Of T labels
+    `logits` [..., T] -> [..., T]; smoothing gives (1 - a) label + a / T, as officially: it divides
+    by the number of labels as if they excluded each other.
     """
-    labels, logits = labels.view(-1), logits.view(-1)
+    if logits.shape[-1] == 1:
+        labels, logits = labels.view(-1), logits.view(-1)
+    else:
+        labels = (1 - label_smoothing) * labels + label_smoothing / logits.shape[-1]
     return -labels * F.logsigmoid(logits) - (1 - labels) * F.logsigmoid(-logits)
 
 

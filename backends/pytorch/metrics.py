@@ -6,7 +6,13 @@ import torch
 from torch import Tensor
 
 from backends.pytorch.layers import mean_pool
-from spec.workload_pb2 import CLASSIFICATION, CLICK, LANGUAGE_MODEL, RECONSTRUCTION
+from spec.workload_pb2 import (
+    CLASSIFICATION,
+    CLICK,
+    LANGUAGE_MODEL,
+    MULTI_LABEL,
+    RECONSTRUCTION,
+)
 
 Batch = dict[str, Tensor]
 
@@ -71,9 +77,25 @@ def ssim(a_BHW: Tensor, b_BHW: Tensor, data_range_B: Tensor) -> Tensor:
     return torch.clip(torch.mean(numerator / denominator, (1, 2)), -1, 1)
 
 
+def multi_label(logits: Tensor, batch: Batch, loss: Tensor) -> dict[str, Tensor]:
+    """`logits`, targets, weights and unweighted `loss` [..., T]; a weight of 0 marks a label that is
+    not known. Ranking needs all of them, so that they are among the results.
+    """
+    targets, weights = batch["targets"], batch["weights"]
+    return {
+        "accuracy": torch.sum(((logits > 0) == (targets > 0)) * weights),
+        "loss": torch.sum(loss * weights),
+        "weight": torch.sum(weights),
+        "logits": logits,
+        "targets": targets,
+        "weights": weights,
+    }
+
+
 BATCH_SUMS: dict[int, Callable[[Tensor, Batch, Tensor], dict[str, Tensor]]] = {
     CLASSIFICATION: classification,
     LANGUAGE_MODEL: loss_alone,
     CLICK: loss_alone,
     RECONSTRUCTION: reconstruction,
+    MULTI_LABEL: multi_label,
 }

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from spec.workload_pb2 import Precision
 
@@ -28,9 +28,9 @@ def device() -> torch.device:
     )
 
 
-def place_batch(batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    """Puts a batch on the device."""
-    return {name: torch.from_numpy(array).to(device()) for name, array in batch.items()}
+def place_batch(batch: dict[str, Any]) -> dict[str, Any]:
+    """Puts a batch on the device; its values are arrays or dictionaries of arrays."""
+    return tree_map(lambda array: torch.from_numpy(array).to(device()), batch)
 
 
 def rng(words: np.ndarray) -> np.ndarray:

@@ -215,7 +215,7 @@ class Workload(WorkloadInterface):
             for batch in batches
         ]
         return spec_metrics.from_batches(
-            self.message.metrics, [{k: v.item() for k, v in batch.items()} for batch in sums]
+            self.message.metrics, [{k: as_array(v) for k, v in batch.items()} for batch in sums]
         )
 
 
