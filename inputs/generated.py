@@ -4,16 +4,20 @@ generator, with something to learn.
 * IMAGES: each class has a smooth image of its own; an example is its class's image plus noise.
 * CLICKS: dense features and ids each carry a hidden weight; a click is a positive sum plus noise.
 * RECONSTRUCTIONS: a smooth image is the target; the input is the same, blurred, plus noise.
+* GRAPHS: a label is known by a sum over edges, of hidden weights of the edge and of its two nodes.
 
 Everything is additions, multiplications and comparisons of float64, rounded once, so that the same
 bytes come out on every machine.
 """
 
+import dataclasses
 import hashlib
 import math
 
 import numpy as np
 
+from inputs import pipeline
+from inputs.graphs import UNKNOWN, Graphs, GraphSource
 from inputs.pipeline import Batch
 from spec import rng
 from spec.loading import SpecError
@@ -21,10 +25,14 @@ from spec.workload_pb2 import Generated as Message
 from spec.workload_pb2 import Workload
 
 COARSE = 4  # sides of the grid of random numbers behind a smooth image
+MOST_NODES = 10
+FRACTION_UNKNOWN = 0.4  # of the labels of graphs
 IDS_PER_ROW = 4  # ids of a feature that share a row of the table, on average
 
 
-def open_source(workload: Workload) -> "Generated":
+def open_source(workload: Workload) -> pipeline.Source:
+    if workload.dataset.generated.schema == Message.GRAPHS:
+        return graphs(workload)
     return Generated(workload)
 
 
@@ -98,6 +106,45 @@ def reconstructions(workload: Workload, split: str, count: int) -> Batch:
     highest = mean + std * np.abs(targets).max((1, 2))
     batch = {"inputs": inputs, "targets": targets, "mean": mean, "std": std, "volume_max": highest}
     return {name: array.astype(np.float32) for name, array in batch.items()}
+
+
+def graphs(workload: Workload) -> GraphSource:
+    """Graphs of 3 to MOST_NODES nodes and as many edges: each node but the first has an edge to one
+    before it, and the first to any.
+    """
+    config, options, splits = workload.model.gnn, workload.dataset.generated, workload.splits
+    counts = [splits.train, splits.validation, splits.test]
+    num_graphs = sum(counts)
+    num_nodes = 3 + _integers(workload, "sizes", MOST_NODES - 2, (num_graphs,))
+    graph = np.repeat(np.arange(num_graphs), num_nodes)
+    start = (np.cumsum(num_nodes) - num_nodes)[graph]
+    number = np.arange(len(graph)) - start
+    choices = np.where(number == 0, num_nodes[graph], number)
+    other = (_uniform(workload, "ends", number.shape) * choices).astype(np.int64)
+    nodes = _integers(workload, "nodes", 5, (len(graph), config.num_node_features)) - 2
+    edges = _integers(workload, "edges", 3, (len(graph), config.num_edge_features)) - 1
+    of_nodes = _normal(workload, "weights/nodes", (config.num_tasks, config.num_node_features))
+    of_edges = _normal(workload, "weights/edges", (config.num_tasks, config.num_edge_features))
+    around = nodes + nodes[start + other]  # of an edge, which has the number of its first node
+    scores = options.noise * _normal(workload, "noise", (num_graphs, config.num_tasks))
+    for task in range(config.num_tasks):
+        terms = _row_sums(around * of_nodes[task]) + _row_sums(edges * of_edges[task])
+        scores[:, task] += np.bincount(graph, terms)
+    unknown = _uniform(workload, "unknown", scores.shape) < FRACTION_UNKNOWN
+    made = Graphs(
+        num_nodes=num_nodes,
+        num_edges=num_nodes,
+        nodes=nodes,
+        edges=edges,
+        ends=np.stack([number, other], 1),
+        labels=np.where(unknown, UNKNOWN, scores > 0),
+    )
+    digest = hashlib.sha256()
+    for field in dataclasses.fields(made):
+        digest.update(getattr(made, field.name).tobytes())
+    of_split = np.split(np.arange(num_graphs), np.cumsum(counts)[:-1])
+    members = dict(zip(("train", "validation", "test"), of_split, strict=True))
+    return GraphSource(made, members, options.packing, digest.hexdigest())
 
 
 def smooth(coarse: np.ndarray, side: int) -> np.ndarray:

@@ -27,10 +27,10 @@ def part_ends(sizes: np.ndarray, budget: Budget) -> list[int]:
     ends, start, spent = [], 0, np.zeros(sizes.shape[1], np.int64)
     while start < len(sizes):
         limits = (
-            np.searchsorted(column, before + total, "right")
+            int(np.searchsorted(column, before + total, "right"))
             for column, before, total in zip(sums.T, spent, budget.totals, strict=True)
         )
-        end = int(min(start + budget.num_examples, len(sizes), *limits))
+        end = min(start + budget.num_examples, len(sizes), *limits)
         if end == start:
             raise ValueError(
                 f"an example has the sizes {sizes[start].tolist()}, but a part of a batch holds "

@@ -24,6 +24,7 @@ BASELINE = {
     "tiny/imagenet_vit": 32,
     "tiny/criteo1tb": 64,
     "tiny/fastmri": 16,
+    "tiny/ogbg": 32,
 }
 
 
