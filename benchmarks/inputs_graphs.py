@@ -1,0 +1,66 @@
+"""Speed of the input pipeline of graphs, per CPU second of one thread: `python -m
+benchmarks.inputs_graphs`.
+
+Graphs are made at random with the sizes of the published molecules, and the arrays lie in memory;
+those of prepared files are mapped into it.
+"""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from inputs import pipeline
+from inputs.graphs import Graphs, GraphSource
+from spec import loading
+
+NUM_GRAPHS = 50_000
+MEAN_NODES, STD_NODES = 25.5, 6.2  # of ogbg-molpcba
+EDGES_PER_NODE = 1.08
+BATCH_SIZE = 512
+
+
+def molecules() -> GraphSource:
+    draw = np.random.default_rng(0)
+    num_nodes = np.clip(draw.normal(MEAN_NODES, STD_NODES, NUM_GRAPHS), 2, 200).astype(np.uint16)
+    num_edges = (num_nodes * EDGES_PER_NODE).astype(np.uint16)
+    total_nodes, total_edges = int(num_nodes.sum()), int(num_edges.sum())
+    ends = draw.random((total_edges, 2)) * np.repeat(num_nodes, num_edges)[:, None]
+    graphs = Graphs(
+        num_nodes=num_nodes,
+        num_edges=num_edges,
+        nodes=draw.integers(0, 100, (total_nodes, 9), np.uint8),
+        edges=draw.integers(0, 5, (total_edges, 3), np.uint8),
+        ends=ends.astype(np.uint16),
+        labels=draw.integers(-1, 2, (NUM_GRAPHS, 128), np.int8),
+    )
+    packing = loading.load_workload("ogbg").dataset.ogbg.packing
+    return GraphSource(graphs, {"train": np.arange(NUM_GRAPHS)}, packing, sha256="")
+
+
+def graphs_per_cpu_second() -> float:
+    """Training batches of 512, over two epochs, with their shuffling and packing."""
+    source = molecules()
+    num_steps = 2 * NUM_GRAPHS // BATCH_SIZE
+    start, count = time.process_time(), 0
+    for step in range(num_steps):
+        batch = pipeline.train_batch(source, 0, BATCH_SIZE, slice(None), step)
+        count += int((batch["inputs"]["n_node"][:, :-1] > 0).sum())
+    return count / (time.process_time() - start)
+
+
+# Name, least rate, what measures it.
+CASES: list[tuple[str, float, Callable[[], float]]] = [
+    ("ogbg, graphs batched per CPU second", 15_000, graphs_per_cpu_second),
+]
+
+
+def main() -> None:
+    for name, bound, measure in CASES:
+        rate = measure()
+        verdict = "ok" if rate >= bound else "TOO SLOW"
+        print(f"{name:40} {rate:12,.0f}   at least {bound:10,.0f}   {verdict}")
+
+
+if __name__ == "__main__":
+    main()
