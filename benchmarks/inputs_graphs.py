@@ -45,7 +45,7 @@ def graphs_per_cpu_second() -> float:
     start, count = time.process_time(), 0
     for step in range(num_steps):
         batch = pipeline.train_batch(source, 0, BATCH_SIZE, slice(None), step)
-        count += int((batch["inputs"]["n_node"][:, :-1] > 0).sum())
+        count += int(batch["weights"].any(-1).sum())  # of padding all labels are unknown
     return count / (time.process_time() - start)
 
 
