@@ -253,9 +253,7 @@ class Testee(abc.ABC):
     def _on_devices(self, batch: dict[str, Any]) -> Arrays:
         return flatten(self.fetch(self.place(batch)))
 
-    def _batch(
-        self, workload: str, seed: int, batch_size: int, stand_in: bool
-    ) -> dict[str, Any]:
+    def _batch(self, workload: str, seed: int, batch_size: int, stand_in: bool) -> dict[str, Any]:
         message = loading.load_workload(workload)
         if stand_in:
             message = stand_ins.stand_in(message, batch_size)

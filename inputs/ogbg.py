@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from inputs.graphs import UNKNOWN, Graphs, GraphSource
-from inputs.storage import Part, data_folder, writing
+from inputs.storage import Part, data_folder
 from spec import loading
+from spec.files import writing
 from spec.loading import SpecError
 from spec.workload_pb2 import Workload
 
@@ -85,9 +86,10 @@ def check(folder: Path) -> list[Part]:
     splits = loading.load_workload(NAME).splits
     expected = {name: getattr(splits, name) for name in SPLITS}
     index = _read_index(folder)
-    groups = {"molecules": (ARRAYS, sum(expected.values()))}
-    groups |= {name: ((name,), number) for name, number in expected.items()}
-    return [_part(folder, index, name, *group) for name, group in groups.items()]
+    return [
+        _part(folder, index, "molecules", ARRAYS, sum(expected.values())),
+        *(_part(folder, index, name, (name,), number) for name, number in expected.items()),
+    ]
 
 
 def _part(

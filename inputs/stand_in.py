@@ -2,6 +2,8 @@
 on where the data are not at hand.
 """
 
+import math
+
 from spec.workload_pb2 import Generated, Workload
 
 # Schema of each data set's examples.
@@ -11,6 +13,7 @@ SCHEMAS = {
     "imagenet": Generated.IMAGES,
     "mnist": Generated.IMAGES,
     "cifar10": Generated.IMAGES,
+    "ogbg": Generated.GRAPHS,
 }
 
 
@@ -24,6 +27,11 @@ def stand_in(workload: Workload, num_examples: int) -> Workload:
     result = Workload()
     result.CopyFrom(workload)
     result.dataset.generated.CopyFrom(Generated(schema=SCHEMAS[source], noise=1.0))
+    if source == "ogbg":
+        packing = result.dataset.generated.packing
+        packing.CopyFrom(workload.dataset.ogbg.packing)
+        # So that a batch of all examples has no part without one.
+        packing.num_parts = math.gcd(packing.num_parts, num_examples)
     for split, _ in workload.splits.ListFields():
         setattr(result.splits, split.name, num_examples)
     return result

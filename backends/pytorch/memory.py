@@ -1,7 +1,9 @@
 """What a training step needs of a device's memory, found without computing anything."""
 
-import numpy as np
+from typing import Any
+
 import torch
+from torch.utils._pytree import tree_map
 
 from backends.pytorch.layers import Pass
 from backends.pytorch.workload import Workload, as_tensor
@@ -34,11 +36,9 @@ def activation_bytes(message: Message, batch_size: int) -> int:
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 
-def _meta_batch(message: Message, batch_size: int) -> dict[str, torch.Tensor]:
-    example = pipeline.open_source(stand_in(message, 1)).batch("train", np.zeros(1, int), None)
-    return {
-        name: torch.empty(
-            (batch_size, *array.shape[1:]), dtype=as_tensor(array).dtype, device="meta"
-        )
-        for name, array in example.items()
-    }
+def _meta_batch(message: Message, batch_size: int) -> dict[str, Any]:
+    source = pipeline.open_source(stand_in(message, batch_size))
+    return tree_map(
+        lambda array: torch.empty(array.shape, dtype=as_tensor(array).dtype, device="meta"),
+        pipeline.train_batch(source, 0, batch_size, slice(None), 0),
+    )

@@ -13,7 +13,9 @@ def test_a_perceptron_keeps_its_inputs_and_activations() -> None:
     assert kept[1] - kept[0] == 4 * (pixels + config.width)
 
 
-@pytest.mark.parametrize("name", ["tiny/imagenet_vit", "tiny/criteo1tb", "tiny/imagenet_resnet"])
+@pytest.mark.parametrize(
+    "name", ["tiny/imagenet_vit", "tiny/criteo1tb", "tiny/imagenet_resnet", "tiny/ogbg"]
+)
 def test_activations_grow_linearly(name: str) -> None:
     workload = loading.load_workload(name)
     one, two, three = (memory.activation_bytes(workload, size) for size in (4, 8, 12))
