@@ -22,6 +22,29 @@ def train(workload: Workload) -> pipeline.Batch:
     return source.batch("train", np.arange(source.num_examples("train")), None)
 
 
+def test_labels_of_graphs_come_from_their_edges_and_some_are_unknown() -> None:
+    source = generated.open_source(tiny("ogbg", noise=0.0))
+    indices = np.arange(source.num_examples("train")).reshape(2, -1)
+    batch = source.batch("train", indices, None)
+    inputs, known = batch["inputs"], batch["weights"][:, :-1]
+    assert known.mean() == pytest.approx(0.6, abs=0.02)
+    assert batch["targets"][batch["weights"] > 0].mean() == pytest.approx(0.5, abs=0.1)
+    # Each edge counts twice, as it stands there in both directions.
+    sums = np.zeros((2, 512, 6))
+    for part, counts in enumerate(inputs["n_edge"]):
+        ends = inputs["senders"][part], inputs["receivers"][part]
+        around = inputs["nodes"][part][ends[0]] + inputs["nodes"][part][ends[1]]
+        features = np.concatenate([around, inputs["edges"][part]], 1)
+        graph = np.repeat(np.arange(len(counts)), counts)
+        real = graph < 512
+        np.add.at(sums[part], graph[real], features[real])
+    signs = 2 * batch["targets"][:, :-1] - 1
+    for label in range(4):
+        rows, targets = sums[known[..., label] > 0], signs[..., label][known[..., label] > 0]
+        weights = np.linalg.lstsq(rows, targets, rcond=None)[0]
+        assert ((rows @ weights > 0) == (targets > 0)).mean() > 0.95
+
+
 def test_images_are_told_apart_by_the_nearest_class_mean() -> None:
     batch = train(tiny("mnist"))
     flat, targets = batch["inputs"].reshape(len(batch["inputs"]), -1), batch["targets"]

@@ -11,6 +11,7 @@ Dimensions: P parts, G graphs, N nodes, E edges of a part, D width.
 """
 
 import itertools
+from collections.abc import Sequence
 
 import jax
 from flax import nnx
@@ -20,9 +21,12 @@ from backends.jax.layers import ACTIVATIONS, Array, Dense, Dropout, LayerNorm, P
 from spec.models_pb2 import Gnn
 from spec.parameter_pb2 import EMBEDDING
 
+# Rows of an array [P, rows, D], all of them in their order or those of an index [P, E].
+Input = tuple[Array, Array | None]
+
 
 class Layer(nnx.Module):
-    """x -> dropout(act(norm(dense x)))."""
+    """x -> dropout(act(norm(dense x))), where x is several arrays side by side."""
 
     def __init__(self, config: Gnn, inputs: int, outputs: int):
         self.dense = Dense(inputs, outputs)
@@ -30,20 +34,23 @@ class Layer(nnx.Module):
         self.activation = ACTIVATIONS[config.activation]
         self.dropout = Dropout()
 
-    def __call__(self, x: Array, how: Pass) -> Array:
-        return self.dropout(self.activation(self.layernorm(self.dense(x))), how)
+    def __call__(self, inputs: Sequence[Input], how: Pass) -> Array:
+        x = dense_of_joined(self.dense, inputs)
+        return self.dropout(self.activation(self.layernorm(x)), how)
 
 
 class Mlp(nnx.Module):
-    """[..., inputs] -> [..., hidden_widths[-1]]."""
+    """[..., inputs] side by side -> [..., hidden_widths[-1]]."""
 
     def __init__(self, config: Gnn, inputs: int):
         widths = [inputs, *config.hidden_widths]
         self.layers = nnx.List([Layer(config, a, b) for a, b in itertools.pairwise(widths)])
 
-    def __call__(self, x: Array, how: Pass) -> Array:
-        for layer in self.layers:
-            x = layer(x, how)
+    def __call__(self, inputs: Sequence[Input], how: Pass) -> Array:
+        first, *others = self.layers
+        x = first(inputs, how)
+        for layer in others:
+            x = layer([(x, None)], how)
         return x
 
 
@@ -63,16 +70,16 @@ class Round(nnx.Module):
         self, nodes: Array, edges: Array, graphs: Array, links: "Links", how: Pass
     ) -> tuple[Array, Array, Array]:
         num_nodes, num_graphs = nodes.shape[1], graphs.shape[1]
-        starts, ends = rows(nodes, links.senders), rows(nodes, links.receivers)
-        of_edges = rows(graphs, links.graph_of_edge)
-        edges = self.edge_mlp(jnp.concatenate([edges, starts, ends, of_edges], -1), how)
+        starts, ends = (nodes, links.senders), (nodes, links.receivers)
+        of_edges = (graphs, links.graph_of_edge)
+        edges = self.edge_mlp([(edges, None), starts, ends, of_edges], how)
         sent = sums(edges, links.senders, num_nodes)
         received = sums(edges, links.receivers, num_nodes)
-        of_nodes = rows(graphs, links.graph_of_node)
-        nodes = self.node_mlp(jnp.concatenate([nodes, sent, received, of_nodes], -1), how)
+        of_nodes = (graphs, links.graph_of_node)
+        nodes = self.node_mlp([(nodes, None), (sent, None), (received, None), of_nodes], how)
         node_sums = sums(nodes, links.graph_of_node, num_graphs)
         edge_sums = sums(edges, links.graph_of_edge, num_graphs)
-        graphs = self.graph_mlp(jnp.concatenate([node_sums, edge_sums, graphs], -1), how)
+        graphs = self.graph_mlp([(node_sums, None), (edge_sums, None), (graphs, None)], how)
         return nodes, edges, graphs
 
 
@@ -112,6 +119,19 @@ class Model(nnx.Module):
         for one in self.rounds:
             nodes_PND, edges_PED, graphs_PGD = one(nodes_PND, edges_PED, graphs_PGD, links, how)
         return self.decoder(graphs_PGD)
+
+
+def dense_of_joined(dense: Dense, inputs: Sequence[Input]) -> Array:
+    """`dense` of the inputs side by side, as the sum of products with parts of the kernel. Rows are
+    taken of the products: there are twice as many edges as nodes.
+    """
+    ends = itertools.accumulate(x.shape[-1] for x, _ in inputs[:-1])
+    kernels = jnp.split(dense.kernel[...], list(ends))
+    total = dense.bias[...]
+    for (x, index), kernel in zip(inputs, kernels, strict=True):
+        product = x @ kernel
+        total = total + (product if index is None else rows(product, index))
+    return total
 
 
 @jax.vmap

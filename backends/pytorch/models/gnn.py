@@ -11,17 +11,22 @@ Dimensions: P parts, G graphs, N nodes, E edges of a part, D width.
 """
 
 import itertools
+from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from backends.pytorch.layers import ACTIVATIONS, Dense, Dropout, LayerNorm, Pass
 from spec.models_pb2 import Gnn
 from spec.parameter_pb2 import EMBEDDING
 
+# Rows of an array [P, rows, D], all of them in their order or those of an index [P, E].
+Input = tuple[Tensor, Tensor | None]
+
 
 class Layer(nn.Module):
-    """x -> dropout(act(norm(dense x)))."""
+    """x -> dropout(act(norm(dense x))), where x is several arrays side by side."""
 
     def __init__(self, config: Gnn, inputs: int, outputs: int):
         super().__init__()
@@ -30,21 +35,24 @@ class Layer(nn.Module):
         self.activation = ACTIVATIONS[config.activation]
         self.dropout = Dropout()
 
-    def forward(self, x: Tensor, how: Pass) -> Tensor:
-        return self.dropout(self.activation(self.layernorm(self.dense(x))), how)
+    def forward(self, inputs: Sequence[Input], how: Pass) -> Tensor:
+        x = dense_of_joined(self.dense, inputs)
+        return self.dropout(self.activation(self.layernorm(x)), how)
 
 
 class Mlp(nn.Module):
-    """[..., inputs] -> [..., hidden_widths[-1]]."""
+    """[..., inputs] side by side -> [..., hidden_widths[-1]]."""
 
     def __init__(self, config: Gnn, inputs: int):
         super().__init__()
         widths = [inputs, *config.hidden_widths]
         self.layers = nn.ModuleList([Layer(config, a, b) for a, b in itertools.pairwise(widths)])
 
-    def forward(self, x: Tensor, how: Pass) -> Tensor:
-        for layer in self.layers:
-            x = layer(x, how)
+    def forward(self, inputs: Sequence[Input], how: Pass) -> Tensor:
+        first, *others = self.layers
+        x = first(inputs, how)
+        for layer in others:
+            x = layer([(x, None)], how)
         return x
 
 
@@ -65,16 +73,16 @@ class Round(nn.Module):
         self, nodes: Tensor, edges: Tensor, graphs: Tensor, links: "Links", how: Pass
     ) -> tuple[Tensor, Tensor, Tensor]:
         num_nodes, num_graphs = nodes.shape[1], graphs.shape[1]
-        starts, ends = rows(nodes, links.senders), rows(nodes, links.receivers)
-        of_edges = rows(graphs, links.graph_of_edge)
-        edges = self.edge_mlp(torch.cat([edges, starts, ends, of_edges], -1), how)
+        starts, ends = (nodes, links.senders), (nodes, links.receivers)
+        of_edges = (graphs, links.graph_of_edge)
+        edges = self.edge_mlp([(edges, None), starts, ends, of_edges], how)
         sent = sums(edges, links.senders, num_nodes)
         received = sums(edges, links.receivers, num_nodes)
-        of_nodes = rows(graphs, links.graph_of_node)
-        nodes = self.node_mlp(torch.cat([nodes, sent, received, of_nodes], -1), how)
+        of_nodes = (graphs, links.graph_of_node)
+        nodes = self.node_mlp([(nodes, None), (sent, None), (received, None), of_nodes], how)
         node_sums = sums(nodes, links.graph_of_node, num_graphs)
         edge_sums = sums(edges, links.graph_of_edge, num_graphs)
-        graphs = self.graph_mlp(torch.cat([node_sums, edge_sums, graphs], -1), how)
+        graphs = self.graph_mlp([(node_sums, None), (edge_sums, None), (graphs, None)], how)
         return nodes, edges, graphs
 
 
@@ -115,6 +123,18 @@ class Model(nn.Module):
         for one in self.rounds:
             nodes_PND, edges_PED, graphs_PGD = one(nodes_PND, edges_PED, graphs_PGD, links, how)
         return self.decoder(graphs_PGD)
+
+
+def dense_of_joined(dense: Dense, inputs: Sequence[Input]) -> Tensor:
+    """`dense` of the inputs side by side, as the sum of products with parts of the kernel. Rows are
+    taken of the products: there are twice as many edges as nodes.
+    """
+    kernels = dense.weight.split([x.shape[-1] for x, _ in inputs], 1)
+    total = dense.bias
+    for (x, index), kernel in zip(inputs, kernels, strict=True):
+        product = F.linear(x, kernel)
+        total = total + (product if index is None else rows(product, index))
+    return total
 
 
 def rows(x_PND: Tensor, index_PE: Tensor) -> Tensor:
