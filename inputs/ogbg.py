@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from inputs.graphs import UNKNOWN, Graphs, GraphSource
-from inputs.storage import Part, data_folder
+from inputs.storage import Part, data_folder, unprepared, write_array
 from spec import loading
-from spec.files import writing
+from spec.files import write_text
 from spec.loading import SpecError
 from spec.workload_pb2 import Workload
 
@@ -36,10 +36,10 @@ def open_source(workload: Workload) -> GraphSource:
     folder = data_folder(NAME)
     index = _read_index(folder)
     if not index:
-        raise SpecError(f"{folder}: no prepared molecules; `tandem data prepare {NAME}` makes them")
+        raise unprepared(NAME, f"no readable {INDEX}")
     for name, entry in index["arrays"].items():
         if not _is_whole(folder, name, entry):
-            raise SpecError(f"{folder / name}.npy: not as it was written; prepare the data again")
+            raise unprepared(NAME, f"{name}.npy is missing or was cut off")
     arrays = {name: np.load(_path(folder, name), mmap_mode="r") for name in index["arrays"]}
     graphs = Graphs(**{name: arrays[name] for name in ARRAYS})
     splits = {name: np.asarray(arrays[name]) for name in SPLITS}
@@ -71,14 +71,12 @@ def prepare(raw: Path, folder: Path) -> None:
     (folder / INDEX).unlink(missing_ok=True)
     entries: dict[str, Any] = {}
     for name, array in _read_raw(raw).items():
-        with writing(_path(folder, name)) as temporary, temporary.open("wb") as file:
-            np.save(file, array)
+        write_array(_path(folder, name), array)
         size = _path(folder, name).stat().st_size
         entries[name] = {"count": len(array), "bytes": size, "sha256": _sha256(array)}
     digests = "".join(entry["sha256"] for entry in entries.values())
     index = {"sha256": hashlib.sha256(digests.encode()).hexdigest(), "arrays": entries}
-    with writing(folder / INDEX) as temporary:
-        temporary.write_text(json.dumps(index, indent=1), encoding="utf-8")
+    write_text(folder / INDEX, json.dumps(index, indent=1))
 
 
 def check(folder: Path) -> list[Part]:
