@@ -184,7 +184,6 @@ def test_a_module_that_lacks_a_function_is_recorded(place: Path) -> None:
             ["--workload", "digit_vit"],
             "unknown workload 'digit_vit'. Did you mean digits_vit? Valid:",
         ),
-        (["--workload", "criteo1tb_test"], "unknown workload 'criteo1tb_test'. Did you mean"),
         (["--submission", "her"], "unknown submission 'her'. Valid: mine, or the path of a folder"),
         (["--ruleset", "own"], "argument --ruleset: invalid choice: 'own' (choose from"),
         (["--rules", "v9"], "unknown version of the rules 'v9'. Valid: v0.5, v0.6"),
@@ -280,3 +279,11 @@ trial.run_trial(started, lambda started: parts, clock, log, Interruption())
     assert [event.sequence for event in log.events] == list(range(len(log.events)))
     assert log.ends_in_line == (log.problems == [])
     assert log.events[-1].clock.step == len(log.events) - 2
+
+
+def test_a_workload_whose_data_nothing_reads_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pipeline, "is_readable", lambda workload: workload.name != "digits_vit")
+    assert run("--workload", "digits_vit") == USAGE_ERROR
+    assert "unknown workload 'digits_vit'. Did you mean" in capsys.readouterr().err
