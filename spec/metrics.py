@@ -8,7 +8,7 @@ import enum
 import math
 from collections.abc import Mapping, Sequence
 
-from spec import timing_pb2, workload_pb2
+from spec import bleu, timing_pb2, workload_pb2
 from spec.loading import SpecError, one_of
 
 Metric = workload_pb2.Metric
@@ -32,6 +32,7 @@ _DIRECTIONS = {
     Metric.CTC_LOSS_METRIC: Direction.MINIMIZE,
     Metric.MEAN_AVERAGE_PRECISION: Direction.MAXIMIZE,
     Metric.BLEU: Direction.MAXIMIZE,
+    Metric.PLAIN_BLEU: Direction.MAXIMIZE,
 }
 
 _FAMILIES = {
@@ -41,7 +42,7 @@ _FAMILIES = {
     MetricFamily.RECONSTRUCTION: (Metric.SSIM, Metric.LOSS),
     MetricFamily.SPEECH: (Metric.WER, Metric.CTC_LOSS_METRIC),
     MetricFamily.MULTI_LABEL: (Metric.MEAN_AVERAGE_PRECISION, Metric.ACCURACY, Metric.LOSS),
-    MetricFamily.TRANSLATION: (Metric.BLEU, Metric.ACCURACY, Metric.LOSS),
+    MetricFamily.TRANSLATION: (Metric.BLEU, Metric.PLAIN_BLEU, Metric.ACCURACY, Metric.LOSS),
 }
 
 
@@ -94,10 +95,12 @@ def from_batches(family: MetricFamily, batches: Sequence[Mapping[str, float]]) -
     model).
 
     A batch has `weight`, the number of its valid examples, `loss` and whatever else the family adds
-    up. Batches are added in float64.
+    up (for translations the counts of spec/bleu.py). Batches are added in float64.
     """
     sums = {name: math.fsum(float(batch[name]) for batch in batches) for name in batches[0]}
     means = {name: total / sums["weight"] for name, total in sums.items()}
     if family == MetricFamily.LANGUAGE_MODEL:
         means["ppl"] = math.exp(min(means["loss"], 700.0))  # beyond that exp overflows
+    if family == MetricFamily.TRANSLATION:
+        means |= bleu.scores(sums)
     return {name: means[name] for name in family_names(family)}

@@ -24,20 +24,22 @@ LEAKY_RELU: Activation
 SIGMOID: Activation
 
 class Model(_message.Message):
-    __slots__ = ("resnet", "vit", "transformer_lm", "mlp", "dlrm", "unet")
+    __slots__ = ("resnet", "vit", "transformer_lm", "mlp", "dlrm", "unet", "transformer_mt")
     RESNET_FIELD_NUMBER: _ClassVar[int]
     VIT_FIELD_NUMBER: _ClassVar[int]
     TRANSFORMER_LM_FIELD_NUMBER: _ClassVar[int]
     MLP_FIELD_NUMBER: _ClassVar[int]
     DLRM_FIELD_NUMBER: _ClassVar[int]
     UNET_FIELD_NUMBER: _ClassVar[int]
+    TRANSFORMER_MT_FIELD_NUMBER: _ClassVar[int]
     resnet: ResNet
     vit: ViT
     transformer_lm: TransformerLM
     mlp: Mlp
     dlrm: Dlrm
     unet: UNet
-    def __init__(self, resnet: _Optional[_Union[ResNet, _Mapping]] = ..., vit: _Optional[_Union[ViT, _Mapping]] = ..., transformer_lm: _Optional[_Union[TransformerLM, _Mapping]] = ..., mlp: _Optional[_Union[Mlp, _Mapping]] = ..., dlrm: _Optional[_Union[Dlrm, _Mapping]] = ..., unet: _Optional[_Union[UNet, _Mapping]] = ...) -> None: ...
+    transformer_mt: TransformerMT
+    def __init__(self, resnet: _Optional[_Union[ResNet, _Mapping]] = ..., vit: _Optional[_Union[ViT, _Mapping]] = ..., transformer_lm: _Optional[_Union[TransformerLM, _Mapping]] = ..., mlp: _Optional[_Union[Mlp, _Mapping]] = ..., dlrm: _Optional[_Union[Dlrm, _Mapping]] = ..., unet: _Optional[_Union[UNet, _Mapping]] = ..., transformer_mt: _Optional[_Union[TransformerMT, _Mapping]] = ...) -> None: ...
 
 class ResNet(_message.Message):
     __slots__ = ("block", "stem", "blocks_per_stage", "width", "activation", "padding", "last_norm_scale", "num_classes", "num_channels", "image_size", "norm_decay", "norm_epsilon")
@@ -206,3 +208,35 @@ class UNet(_message.Message):
     instance_norm_epsilon: float
     layer_norm_epsilon: float
     def __init__(self, image_size: _Optional[int] = ..., width: _Optional[int] = ..., depth: _Optional[int] = ..., activation: _Optional[_Union[Activation, str]] = ..., norm: _Optional[_Union[UNet.Norm, str]] = ..., instance_norm_epsilon: _Optional[float] = ..., layer_norm_epsilon: _Optional[float] = ...) -> None: ...
+
+class TransformerMT(_message.Message):
+    __slots__ = ("vocabulary_size", "max_length", "width", "depth", "num_heads", "mlp_width", "activation", "gated", "post_norm", "attention_temperature", "norm_epsilon", "beam_size", "length_penalty", "end_token")
+    VOCABULARY_SIZE_FIELD_NUMBER: _ClassVar[int]
+    MAX_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    NUM_HEADS_FIELD_NUMBER: _ClassVar[int]
+    MLP_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    GATED_FIELD_NUMBER: _ClassVar[int]
+    POST_NORM_FIELD_NUMBER: _ClassVar[int]
+    ATTENTION_TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    BEAM_SIZE_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_PENALTY_FIELD_NUMBER: _ClassVar[int]
+    END_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    vocabulary_size: int
+    max_length: int
+    width: int
+    depth: int
+    num_heads: int
+    mlp_width: int
+    activation: Activation
+    gated: bool
+    post_norm: bool
+    attention_temperature: float
+    norm_epsilon: float
+    beam_size: int
+    length_penalty: float
+    end_token: int
+    def __init__(self, vocabulary_size: _Optional[int] = ..., max_length: _Optional[int] = ..., width: _Optional[int] = ..., depth: _Optional[int] = ..., num_heads: _Optional[int] = ..., mlp_width: _Optional[int] = ..., activation: _Optional[_Union[Activation, str]] = ..., gated: _Optional[bool] = ..., post_norm: _Optional[bool] = ..., attention_temperature: _Optional[float] = ..., norm_epsilon: _Optional[float] = ..., beam_size: _Optional[int] = ..., length_penalty: _Optional[float] = ..., end_token: _Optional[int] = ...) -> None: ...

@@ -45,6 +45,7 @@ class Workload(WorkloadInterface):
         for name, part in layers.walk(self._model):
             if isinstance(part, Dropout):
                 part.site = name
+        self._takes_batch = getattr(self._model, "takes_batch", False)  # instead of its inputs alone
         self._graph = nnx.graphdef(self._model)
 
     def declared_parameters(self) -> list[Parameter]:
@@ -125,7 +126,8 @@ class Workload(WorkloadInterface):
         )
         statistics = model_state.get("batch_stats", {})
         model = nnx.merge(self._graph, _state(nnx.Param, params), _state(nnx.BatchStat, statistics))
-        logits = model(augmented_and_preprocessed_input_batch["inputs"], how)
+        batch = augmented_and_preprocessed_input_batch
+        logits = model(batch if self._takes_batch else batch["inputs"], how)
         if not how.update_batch_norm or not statistics:
             return logits, model_state
         moved = nnx.to_flat_state(nnx.state(model, nnx.BatchStat))

@@ -40,6 +40,8 @@ class Workload(WorkloadInterface):
         family = message.model.WhichOneof("family")
         self._module = importlib.import_module(f"backends.pytorch.models.{family}")
         self._config = getattr(message.model, family)
+        # Instead of its inputs alone.
+        self._takes_batch = getattr(self._module.Model, "takes_batch", False)
 
     def abstract_model(self) -> nn.Module:
         """The model on the meta device: shapes and no values."""
@@ -175,7 +177,8 @@ class Workload(WorkloadInterface):
         )
         params.train(train)
         with contextlib.nullcontext() if train else torch.no_grad():
-            logits = params(augmented_and_preprocessed_input_batch["inputs"], how)
+            batch = augmented_and_preprocessed_input_batch
+            logits = params(batch if self._takes_batch else batch["inputs"], how)
         return logits, None
 
     def loss_fn(
