@@ -4,6 +4,7 @@ generator, with something to learn.
 * IMAGES: each class has a smooth image of its own; an example is its class's image plus noise.
 * CLICKS: dense features and ids each carry a hidden weight; a click is a positive sum plus noise.
 * RECONSTRUCTIONS: a smooth image is the target; the input is the same, blurred, plus noise.
+* TRANSLATION: every word has one word of the other language, and neighbours change places in pairs.
 
 Everything is additions, multiplications and comparisons of float64, rounded once, so that the same
 bytes come out on every machine.
@@ -14,6 +15,7 @@ import math
 
 import numpy as np
 
+from inputs import packing
 from inputs.pipeline import Batch
 from spec import rng
 from spec.loading import SpecError
@@ -22,6 +24,8 @@ from spec.workload_pb2 import Workload
 
 COARSE = 4  # sides of the grid of random numbers behind a smooth image
 IDS_PER_ROW = 4  # ids of a feature that share a row of the table, on average
+FIRST_WORD = 3  # after the tokens that fill up, begin and end a sentence
+PAIRS_PER_GROUP = 256  # sentence pairs that are packed together
 
 
 def open_source(workload: Workload) -> "Generated":
@@ -39,12 +43,17 @@ class Generated:
             Message.IMAGES: images,
             Message.CLICKS: clicks,
             Message.RECONSTRUCTIONS: reconstructions,
+            Message.TRANSLATION: translations,
         }.get(options.schema)
         if make is None:
             raise SpecError(f"workload {workload.name}: dataset.generated.schema is not set")
         splits = workload.splits
         sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         self._splits = {split: make(workload, split, size) for split, size in sizes.items()}
+        if options.schema == Message.TRANSLATION:
+            self.eval_train_split = "train_pairs"
+            self._splits["train_pairs"] = self._splits["train"]
+            self._splits["train"] = packed(self._splits["train"])
         digest = hashlib.sha256()
         for batch in self._splits.values():
             for name in sorted(batch):
@@ -56,6 +65,10 @@ class Generated:
 
     def batch(self, split: str, indices: np.ndarray, noise: np.ndarray | None) -> Batch:
         return {name: array[indices] for name, array in self._splits[split].items()}
+
+    def text(self, ids: list[int]) -> str:
+        """A sentence of TRANSLATION: its tokens, but those for filling and for its end, as words."""
+        return " ".join(f"w{i}" for i in ids if i >= FIRST_WORD)
 
 
 def images(workload: Workload, split: str, count: int) -> Batch:
@@ -98,6 +111,40 @@ def reconstructions(workload: Workload, split: str, count: int) -> Batch:
     highest = mean + std * np.abs(targets).max((1, 2))
     batch = {"inputs": inputs, "targets": targets, "mean": mean, "std": std, "volume_max": highest}
     return {name: array.astype(np.float32) for name, array in batch.items()}
+
+
+def translations(workload: Workload, split: str, count: int) -> Batch:
+    """Pairs of sentences, one a row: `inputs` and `targets` int32 [count, length], each 3 words up
+    to half a row, an end token and zeros; and `weights`.
+    """
+    config = workload.model.transformer_mt
+    num_words, longest = config.vocabulary_size - FIRST_WORD, config.max_length // 2
+    order = np.argsort(_uniform(workload, "dictionary", (num_words,)), kind="stable")
+    words = _integers(workload, f"{split}/words", num_words, (count, longest))
+    lengths = 3 + _integers(workload, f"{split}/lengths", longest - 2, (count, 1))
+    place = np.arange(longest)[None]
+    neighbour = np.minimum(place ^ 1, lengths - 1)  # an odd word at the end stays where it is
+    other = np.take_along_axis(order[words], np.clip(neighbour, 0, longest - 1), 1)
+    batch = {}
+    for name, sentence in (("inputs", words), ("targets", other)):
+        tokens = np.zeros((count, config.max_length), np.int32)
+        tokens[:, :longest] = np.where(place < lengths, sentence + FIRST_WORD, 0)
+        np.put_along_axis(tokens, lengths, config.end_token, 1)
+        batch[name] = tokens
+    return batch | {"weights": (batch["targets"] > 0).astype(np.float32)}
+
+
+def packed(batch: Batch) -> Batch:
+    """All pairs of a batch of unpacked ones, packed."""
+    length = batch["inputs"].shape[1]
+    pairs = {}
+    for side in ("inputs", "targets"):
+        sizes = np.count_nonzero(batch[side], 1)
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        pairs[side] = packing.Sentences(batch[side][batch[side] != 0], starts)
+    lengths = {side: sentences.lengths for side, sentences in pairs.items()}
+    bounds = packing.greedy_rows(list(lengths.values()), length, PAIRS_PER_GROUP)
+    return packing.packed(pairs, lengths, bounds, np.arange(len(bounds) - 1), length)
 
 
 def smooth(coarse: np.ndarray, side: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import functools
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -48,6 +48,12 @@ class Source(Protocol):
         `noise` is None without augmentation, else uniform float32 [B, noise_size] for it.
         """
         ...
+
+    # Optional. Split that `eval_train` is a subset of, where training examples are not such as are
+    # evaluated; `train` without it.
+    # eval_train_split: str
+
+    # Optional. `text(ids)` is the sentence behind a list of tokens, where texts are compared.
 
     # Uniform numbers that augmenting one training example takes; 0 without augmentation.
     noise_size: int
@@ -221,12 +227,20 @@ def eval_batch(
     stop = min((number + 1) * size, getattr(workload.splits, split))
     indices = np.arange(number * size, stop)
     if split == "eval_train":
-        split, indices = "train", train_order(source, 0, 0, indices)
+        split = getattr(source, "eval_train_split", "train")
+        indices = _eval_train_order(source, split, indices)
     batch = source.batch(split, indices, None)
     batch["weights"] = weights_of(batch)
     batch = {name: _pad(array, size) for name, array in batch.items()}
     rows = size // shard[1]
     return {name: array[shard[0] * rows : (shard[0] + 1) * rows] for name, array in batch.items()}
+
+
+def _eval_train_order(source: Source, split: str, positions: np.ndarray) -> np.ndarray:
+    """The examples of `split` at `positions` [B] of `eval_train`, int64 [B]."""
+    if split == "train":
+        return train_order(source, 0, 0, positions)
+    return _permutation(rng.key(0, "shuffle", split), source.num_examples(split))[positions]
 
 
 def weights_of(batch: Batch) -> np.ndarray:
@@ -286,6 +300,12 @@ class Prefetch:
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def text_of(workload: Workload) -> Callable[[list[int]], str]:
+    """What makes a sentence of tokens of the workload's data."""
+    source: Any = open_source(workload)
+    return source.text
 
 
 def data_sha256(workload: Workload) -> str:

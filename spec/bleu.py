@@ -9,7 +9,7 @@ the official workload does, since published targets were set so, and `plain_bleu
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -30,11 +30,33 @@ def up_to_end(ids: np.ndarray, end: int) -> tuple[list[int], list[int]]:
     return ids[:1].tolist(), ids.tolist()
 
 
+def batch_counts(
+    translations_BT: np.ndarray,
+    batch: Mapping[str, np.ndarray],
+    text: Callable[[list[int]], str],
+    end: int,
+) -> Counts:
+    """The counts of an evaluation batch with `targets` and `weights` [B, T]. `text` makes a sentence
+    of tokens; rows without a weighted token fill the batch up and do not count.
+    """
+    real = batch["weights"].any(1)
+    sides = []
+    for rows in (translations_BT[real], batch["targets"][real]):
+        cut = [up_to_end(ids, end) for ids in rows]
+        sides.append(([text(official) for official, _ in cut], [text(plain) for _, plain in cut]))
+    (official, plain), (official_references, plain_references) = sides
+    return counts("bleu", official, official_references) | counts(
+        "plain_bleu", plain, plain_references
+    )
+
+
 def counts(name: str, translations: Sequence[str], references: Sequence[str]) -> Counts:
     """What `name`, `bleu` or `plain_bleu`, adds up over these pairs: matches and n-grams of every
     order and tokens on both sides.
     """
-    from sacrebleu.metrics import BLEU  # slow to import, and only evaluations of translations need it
+    from sacrebleu.metrics import (
+        BLEU,
+    )  # slow to import, and only evaluations of translations need it
 
     if not translations:
         values = [0.0] * 10

@@ -20,7 +20,13 @@ def test_names_are_those_of_the_official_logs() -> None:
 
 
 def test_errors_are_lower_and_qualities_are_higher() -> None:
-    higher = {Metric.ACCURACY, Metric.SSIM, Metric.MEAN_AVERAGE_PRECISION, Metric.BLEU, Metric.PLAIN_BLEU}
+    higher = {
+        Metric.ACCURACY,
+        Metric.SSIM,
+        Metric.MEAN_AVERAGE_PRECISION,
+        Metric.BLEU,
+        Metric.PLAIN_BLEU,
+    }
     for metric in METRICS:
         expected = Direction.MAXIMIZE if metric in higher else Direction.MINIMIZE
         assert metrics.direction(metric) is expected

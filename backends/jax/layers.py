@@ -346,9 +346,7 @@ def attention(
     """softmax(scale * q k^T + bias) v for each head, [B, T, N, K]; `bias` [B or 1, 1, T or 1, S].
     Causal: token t sees tokens up to t.
     """
-    return jax.nn.dot_product_attention(
-        q_BTNK, k_BSNK, v_BSNK, bias, scale=scale, is_causal=causal
-    )
+    return jax.nn.dot_product_attention(q_BTNK, k_BSNK, v_BSNK, bias, scale=scale, is_causal=causal)
 
 
 def max_pool(x_BHWC: Array, *, window: int, stride: int, margin: int) -> Array:

@@ -5,13 +5,21 @@ from collections.abc import Callable
 from jax import numpy as jnp
 
 from backends.jax.layers import Array, mean_pool
-from spec.workload_pb2 import CLASSIFICATION, CLICK, LANGUAGE_MODEL, RECONSTRUCTION
+from spec.workload_pb2 import (
+    CLASSIFICATION,
+    CLICK,
+    LANGUAGE_MODEL,
+    RECONSTRUCTION,
+    TRANSLATION,
+)
 
 Batch = dict[str, Array]
 
 
 def classification(logits: Array, batch: Batch, loss: Array) -> dict[str, Array]:
-    """`logits` [B, C], `loss` [B] unweighted; targets int [B]."""
+    """`logits` [B, C], `loss` [B] unweighted; targets int [B]. Or the same of tokens: [B, T, C] and
+    [B, T].
+    """
     correct = jnp.argmax(logits, -1) == batch["targets"]
     weights = batch["weights"]
     return {
@@ -75,4 +83,5 @@ BATCH_SUMS: dict[int, Callable[[Array, Batch, Array], dict[str, Array]]] = {
     LANGUAGE_MODEL: loss_alone,
     CLICK: loss_alone,
     RECONSTRUCTION: reconstruction,
+    TRANSLATION: classification,
 }

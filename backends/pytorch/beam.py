@@ -61,9 +61,7 @@ def search(step: Step, caches: Any, batch_size: int, config: TransformerMT) -> T
 def is_decided(state: State, config: TransformerMT) -> Tensor:
     """Whether no live hypothesis of any row can still come among the finished ones."""
     best_live_B = state.live_scores_BH[:, -1] / penalty(config.max_length, config)
-    worst_B = torch.amin(
-        torch.where(state.is_finished_BH, state.finished_scores_BH, IMPOSSIBLE), 1
-    )
+    worst_B = torch.amin(torch.where(state.is_finished_BH, state.finished_scores_BH, IMPOSSIBLE), 1)
     return torch.all(worst_B > best_live_B)
 
 

@@ -6,13 +6,21 @@ import torch
 from torch import Tensor
 
 from backends.pytorch.layers import mean_pool
-from spec.workload_pb2 import CLASSIFICATION, CLICK, LANGUAGE_MODEL, RECONSTRUCTION
+from spec.workload_pb2 import (
+    CLASSIFICATION,
+    CLICK,
+    LANGUAGE_MODEL,
+    RECONSTRUCTION,
+    TRANSLATION,
+)
 
 Batch = dict[str, Tensor]
 
 
 def classification(logits: Tensor, batch: Batch, loss: Tensor) -> dict[str, Tensor]:
-    """`logits` [B, C], `loss` [B] unweighted; targets int [B]."""
+    """`logits` [B, C], `loss` [B] unweighted; targets int [B]. Or the same of tokens: [B, T, C] and
+    [B, T].
+    """
     correct = torch.argmax(logits, -1) == batch["targets"]
     weights = batch["weights"]
     return {
@@ -76,4 +84,5 @@ BATCH_SUMS: dict[int, Callable[[Tensor, Batch, Tensor], dict[str, Tensor]]] = {
     LANGUAGE_MODEL: loss_alone,
     CLICK: loss_alone,
     RECONSTRUCTION: reconstruction,
+    TRANSLATION: classification,
 }

@@ -24,6 +24,8 @@ BASELINE = {
     "tiny/imagenet_vit": 32,
     "tiny/criteo1tb": 64,
     "tiny/fastmri": 16,
+    "tiny/wmt": 64,
+    "tiny/finewebedu_lm": 32,
 }
 
 

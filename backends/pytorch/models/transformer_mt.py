@@ -248,7 +248,9 @@ class Model(nn.Module):
         """Embeddings plus positions; these count along the row unless given."""
         x = self.embedding(tokens_BT)
         length = tokens_BT.shape[1]
-        return x + (self.positions_TD[:length] if positions is None else self.positions_TD[positions])
+        return x + (
+            self.positions_TD[:length] if positions is None else self.positions_TD[positions]
+        )
 
     def logits(self, x_BTD: Tensor) -> Tensor:
         if not self.post_norm:
