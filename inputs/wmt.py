@@ -9,6 +9,7 @@ of tokens that packing keeps of each sentence; rows are packed from pairs in the
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,7 @@ class Wmt:
             side: np.load(train / f"{side}_lengths.npy", mmap_mode="r") for side in LANGUAGES
         }
         self._folder = folder
-        self._processor = None
+        self._processor: Any = None
 
     def num_examples(self, split: str) -> int:
         """Rows of `train`, pairs of the others."""
@@ -116,8 +117,8 @@ def text_pairs(raw: Path, names: Iterable[str]) -> Iterator[TextPair]:
         counts = [0, 0]
         for pair in itertools.zip_longest(*(lines_of(path) for path in paths)):
             counts = [n + (line is not None) for n, line in zip(counts, pair, strict=True)]
-            if None not in pair:
-                yield pair
+            if pair[0] is not None and pair[1] is not None:
+                yield pair[0], pair[1]
         if counts[0] != counts[1]:
             raise SpecError(
                 f"{paths[0]} has {counts[0]} lines and {paths[1]} {counts[1]}, "
@@ -148,33 +149,42 @@ def up_to(lines: Iterable[str], num_characters: int) -> Iterator[str]:
 
 
 def learn_vocabulary(lines: Iterator[str], size: int, path: Path) -> None:
-    """Writes a SentencePiece unigram model: 0 unknown, 1 begin, 2 end of a sentence, no filling."""
+    """Writes a SentencePiece unigram model: 0 unknown, 1 begin, 2 end of a sentence, no filling.
+
+    Raises:
+      SpecError: there is too little text for so many pieces.
+    """
     import sentencepiece
 
     with storage.writing(path) as temporary, temporary.open("wb") as file:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=lines,
-            model_writer=file,
-            vocab_size=size,
-            model_type="unigram",
-            character_coverage=1.0,
-            minloglevel=1,
-        )
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=lines,
+                model_writer=file,
+                vocab_size=size,
+                model_type="unigram",
+                character_coverage=1.0,
+                minloglevel=1,
+            )
+        except RuntimeError as error:
+            raise SpecError(f"{path}: no vocabulary of {size} pieces: {error}") from error
 
 
-def load_vocabulary(path: Path):  # type: ignore[no-untyped-def]
+def load_vocabulary(path: Path) -> Any:
     """The vocabulary as a SentencePieceProcessor."""
     import sentencepiece
 
     return sentencepiece.SentencePieceProcessor(model_file=str(path))
 
 
-def tokenized(processor, pairs: Iterator[TextPair], max_length: int) -> packing.Pairs:  # type: ignore[no-untyped-def]
+def tokenized(processor: Any, pairs: Iterator[TextPair], max_length: int) -> packing.Pairs:
     """Pieces of all pairs that have at most `max_length` on either side, their ends included."""
     pieces: dict[str, list[np.ndarray]] = {side: [] for side in LANGUAGES}
     sizes: dict[str, list[int]] = {side: [] for side in LANGUAGES}
     while chunk := list(itertools.islice(pairs, LINES_PER_CALL)):
-        columns = [processor.encode(list(column), add_eos=True) for column in zip(*chunk, strict=True)]
+        columns = [
+            processor.encode(list(column), add_eos=True) for column in zip(*chunk, strict=True)
+        ]
         short = [p for p in zip(*columns, strict=True) if max(map(len, p)) <= max_length]
         for side, sentences in zip(LANGUAGES, zip(*short, strict=True), strict=False):
             pieces[side].append(np.fromiter(itertools.chain(*sentences), np.uint16))
@@ -190,7 +200,7 @@ def tokenized(processor, pairs: Iterator[TextPair], max_length: int) -> packing.
 
 def write_pairs(folder: Path, pairs: packing.Pairs, row_length: int, pairs_per_group: int) -> None:
     """Writes a split's files; also those about packed rows where groups of pairs are packed."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for side, sentences in pairs.items():
         arrays |= {f"{side}_tokens": sentences.tokens, f"{side}_starts": sentences.starts}
     if pairs_per_group:

@@ -12,13 +12,22 @@ from spec import loading
 from spec.loading import SpecError
 from spec.workload_pb2 import Workload
 
-WORDS = {"Hund": "dog", "Katze": "cat", "Haus": "house", "läuft": "runs", "groß": "big", "und": "and"}
+WORDS = {
+    "Hund": "dog",
+    "Katze": "cat",
+    "Haus": "house",
+    "läuft": "runs",
+    "groß": "big",
+    "und": "and",
+}
 
 
 def sentences(count: int, seed: int) -> tuple[list[str], list[str]]:
     draw = random.Random(seed)
     chosen = [draw.choices(list(WORDS), k=draw.randint(1, 5)) for _ in range(count)]
-    return [" ".join(c) + "." for c in chosen], [" ".join(WORDS[w] for w in c) + "." for c in chosen]
+    return [" ".join(c) + "." for c in chosen], [
+        " ".join(WORDS[w] for w in c) + "." for c in chosen
+    ]
 
 
 def write(raw: Path, name: str, german: list[str], english: list[str]) -> None:
@@ -128,9 +137,20 @@ def test_other_encodings_and_missing_files_are_named(tmp_path: Path) -> None:
 
 def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
     write(tmp_path, "a", ["ein\u2028s", "", "drei\r"], ["one", "", "three"])
-    assert list(wmt.text_pairs(tmp_path, ["a"])) == [("ein\u2028s", "one"), ("", ""), ("drei", "three")]
+    assert list(wmt.text_pairs(tmp_path, ["a"])) == [
+        ("ein\u2028s", "one"),
+        ("", ""),
+        ("drei", "three"),
+    ]
 
 
 def test_the_vocabulary_sees_the_first_characters_alone() -> None:
     assert list(wmt.up_to(["abc", "de", "f", "g"], 5)) == ["abc", "de"]
     assert list(wmt.up_to(["abc", "de"], 100)) == ["abc", "de"]
+
+
+def test_too_little_text_for_a_vocabulary_is_said(tmp_path: Path) -> None:
+    path = tmp_path / wmt.VOCABULARY
+    with pytest.raises(SpecError, match="no vocabulary of 1000 pieces"):
+        wmt.learn_vocabulary(iter(["ab", "cd"]), 1000, path)
+    assert not list(tmp_path.iterdir())

@@ -79,7 +79,7 @@ def scores(sums: Mapping[str, float]) -> dict[str, float]:
     from sacrebleu.metrics import BLEU
 
     plain = [int(sums[f"plain_bleu/{key}"]) for key in _KEYS]
-    result = BLEU.compute_bleu(plain[:4], plain[4:8], *plain[8:], smooth_method="exp")
+    result = BLEU.compute_bleu(plain[:4], plain[4:8], plain[8], plain[9], smooth_method="exp")
     return {
         "bleu": official_score([sums[f"bleu/{key}"] for key in _KEYS]),
         "plain_bleu": float(result.score),

@@ -175,7 +175,7 @@ class Workload(WorkloadInterface):
         sums = []
         for batch in batches:
             placed = placement.place_batch(batch)
-            found = self._eval_step(params, model_state, placed, rng)
+            found: dict[str, Any] = {**self._eval_step(params, model_state, placed, rng)}
             if self.message.metrics == TRANSLATION:
                 translations = np.asarray(self.translate_fn(params, placed))
                 found |= bleu.batch_counts(translations, batch, *self._language)
