@@ -270,8 +270,10 @@ class RMSNorm(nnx.Module):
         self.epsilon = epsilon
 
     def __call__(self, x: Array) -> Array:
-        mean_square = jnp.mean(jnp.square(x), -1, keepdims=True)
-        return x * jax.lax.rsqrt(mean_square + self.epsilon) * self.scale[...]
+        exact = x.astype(jnp.float32)
+        mean_square = jnp.mean(jnp.square(exact), -1, keepdims=True)
+        normalised = exact * jax.lax.rsqrt(mean_square + self.epsilon) * self.scale[...]
+        return normalised.astype(x.dtype)
 
 
 class Embedding(nnx.Module):

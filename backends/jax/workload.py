@@ -19,7 +19,7 @@ from spec import metrics as spec_metrics
 from spec import rng as spec_rng
 from spec.interface import ForwardPassMode, LossType, ParameterType, ShapeTuple, WorkloadInterface
 from spec.parameter_pb2 import Parameter
-from spec.workload_pb2 import TRANSLATION
+from spec.workload_pb2 import TRANSLATION, Precision
 from spec.workload_pb2 import Workload as Message
 
 Tree = dict[str, Any]  # nested dict; the path to a leaf, joined by dots, is its canonical name
@@ -129,6 +129,8 @@ class Workload(WorkloadInterface):
             keep_mask=functools.partial(self._keep_mask, rng),
         )
         statistics = model_state.get("batch_stats", {})
+        if self.message.precision.compute == Precision.BFLOAT16:
+            params = jax.tree.map(lambda x: x.astype(jnp.bfloat16), params)
         model = nnx.merge(self._graph, _state(nnx.Param, params), _state(nnx.BatchStat, statistics))
         batch = augmented_and_preprocessed_input_batch
         logits = model(batch if self._takes_batch else batch["inputs"], how)

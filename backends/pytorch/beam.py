@@ -117,4 +117,6 @@ def largest(x_BC: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 def rows(x: Tensor, places_BH: Tensor) -> Tensor:
     """x [B, C, ...] at places [B, H] of its second axis."""
-    return x[torch.arange(len(x), device=x.device)[:, None], places_BH]
+    starts_B = torch.arange(0, x.shape[0] * x.shape[1], x.shape[1], device=x.device)
+    chosen = x.flatten(0, 1).index_select(0, (starts_B[:, None] + places_BH).flatten())
+    return chosen.unflatten(0, places_BH.shape)

@@ -19,7 +19,7 @@ from spec import metrics as spec_metrics
 from spec import rng as spec_rng
 from spec.interface import ForwardPassMode, LossType, ParameterType, ShapeTuple, WorkloadInterface
 from spec.parameter_pb2 import Parameter
-from spec.workload_pb2 import TRANSLATION
+from spec.workload_pb2 import TRANSLATION, Precision
 from spec.workload_pb2 import Workload as Message
 
 Batch = dict[str, Any]
@@ -180,7 +180,12 @@ class Workload(WorkloadInterface):
         params.train(train)
         with contextlib.nullcontext() if train else torch.no_grad():
             batch = augmented_and_preprocessed_input_batch
-            logits = params(batch if self._takes_batch else batch["inputs"], how)
+            arguments = (batch if self._takes_batch else batch["inputs"], how)
+            if self.message.precision.compute == Precision.BFLOAT16:
+                rounded = {name: p.bfloat16() for name, p in params.named_parameters()}
+                logits = torch.func.functional_call(params, rounded, arguments)
+            else:
+                logits = params(*arguments)
         return logits, None
 
     def loss_fn(
@@ -260,5 +265,6 @@ def as_tensor(array: np.ndarray) -> Tensor:
 
 
 def as_array(tensor: Any) -> np.ndarray:
-    """A copy of the tensor on the host."""
-    return tensor.detach().cpu().numpy().copy()
+    """A copy of the tensor on the host; numpy has no bfloat16, it becomes float32."""
+    exact = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+    return exact.detach().cpu().numpy().copy()

@@ -61,9 +61,18 @@ class Attention(nn.Module):
     def keys_values(self, memory_BSD: Tensor) -> KeysValues:
         return self.key(memory_BSD), self.value(memory_BSD)
 
-    def attend(self, x_BTD: Tensor, keys_values: KeysValues, bias: Tensor | None) -> Tensor:
+    def attend(self, x_BTD: Tensor, keys_values: KeysValues, bias: Tensor) -> Tensor:
         q_BTNK = self.query(x_BTD)
         return self.out(attention(q_BTNK, *keys_values, scale=self.scale, bias=bias))
+
+    def attend_one(self, x_B1D: Tensor, keys_values: KeysValues) -> Tensor:
+        """The same for a single query and without bias. Many small products of a vector and a
+        matrix: written out they are faster than one by one.
+        """
+        keys_BSNK, values_BSNK = keys_values
+        logits_BSN = self.scale * torch.sum(self.query(x_B1D) * keys_BSNK, -1)
+        weights_BSN = torch.softmax(logits_BSN, 1)
+        return self.out(torch.sum(weights_BSN[..., None] * values_BSNK, 1, keepdim=True))
 
 
 class Mlp(nn.Module):
@@ -162,7 +171,7 @@ class DecoderBlock(nn.Module):
             torch.cat([old, new.unflatten(0, (batch_size, num_beams))], 2)
             for old, new in zip(cache, self.attention.keys_values(h), strict=True)
         )
-        x_1D = x_1D + self.attention.attend(h, (keys.flatten(0, 1), values.flatten(0, 1)), None)
+        x_1D = x_1D + self.attention.attend_one(h, (keys.flatten(0, 1), values.flatten(0, 1)))
         x_BHD = self.after(x_1D.reshape(x_BHD.shape), memory, cross_bias, Pass(train=False))
         return x_BHD, (keys, values)
 
