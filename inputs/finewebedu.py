@@ -41,10 +41,8 @@ class FinewebEdu:
         for split, needed in self._sizes.items():
             found = len(self._splits[split]) // self._length
             if found < needed:
-                raise SpecError(
-                    f"{folder}: {split} has {found} sequences, workload {workload.name} needs "
-                    f"{needed}; `tandem data prepare {NAME}` makes them"
-                )
+                problem = f"{split} has {found} sequences, workload {workload.name} needs {needed}"
+                raise storage.unprepared(NAME, problem)
 
     def num_examples(self, split: str) -> int:
         """As many as the workload counts, though there may be more."""
@@ -130,9 +128,8 @@ def write_tokens(path: Path, raw: Path, folder: Path, fraction: float, end: int)
             tokens = np.array([*pairs.encode(document), end], np.uint16)
             pieces[SPLITS[int(held_out)]].append(tokens)
     for split in SPLITS:
-        target = folder / f"{path.stem}.{split}.npy"
-        with storage.writing(target) as temporary, temporary.open("wb") as file:
-            np.save(file, np.concatenate(pieces[split]), allow_pickle=False)
+        storage.write_array(folder / f"{path.stem}.{split}.npy", np.concatenate(pieces[split]))
+    storage.progress(f"{NAME}: {path.name}")
 
 
 def read_documents(path: Path) -> list[str]:

@@ -18,6 +18,7 @@ from inputs.packing import Sentences
 from inputs.pipeline import Batch
 from inputs.storage import Part
 from spec import loading
+from spec.files import writing
 from spec.loading import SpecError
 from spec.workload_pb2 import Workload
 
@@ -44,10 +45,9 @@ class Wmt:
     def __init__(self, workload: Workload, folder: Path):
         wrong = [part for part in check(folder) if part.state != "ready"]
         if wrong:
-            raise SpecError(
-                f"{folder}: {wrong[0].name} is {wrong[0].state} ({wrong[0].detail or 'no file'}); "
-                f"`tandem data prepare {NAME}` makes it"
-            )
+            problem = f"{wrong[0].name} is {wrong[0].state}"
+            detail = f" ({wrong[0].detail})" if wrong[0].detail else ""
+            raise storage.unprepared(NAME, problem + detail)
         self._row_length = workload.model.transformer_mt.max_length
         self._pairs = {split: load_pairs(folder / split) for split in SPLITS}
         self._pairs["train_pairs"] = self._pairs["train"]
@@ -105,6 +105,7 @@ def prepare_for(workload: Workload, raw: Path, folder: Path) -> None:
     processor = load_vocabulary(vocabulary)
     for split in SPLITS:
         if check_split(folder, split).state != "ready":
+            storage.progress(f"{NAME}: {split}")
             pairs = tokenized(processor, text_pairs(raw, names[split]), config.max_length)
             group = dataset.pairs_per_group if split == "train" else 0
             write_pairs(folder / split, pairs, config.max_length, group)
@@ -156,7 +157,7 @@ def learn_vocabulary(lines: Iterator[str], size: int, path: Path) -> None:
     """
     import sentencepiece
 
-    with storage.writing(path) as temporary, temporary.open("wb") as file:
+    with writing(path) as temporary, temporary.open("wb") as file:
         try:
             sentencepiece.SentencePieceTrainer.train(
                 sentence_iterator=lines,
@@ -208,8 +209,7 @@ def write_pairs(folder: Path, pairs: packing.Pairs, row_length: int, pairs_per_g
         arrays |= {f"{side}_lengths": array for side, array in lengths.items()}
         arrays["rows"] = packing.greedy_rows(list(lengths.values()), row_length, pairs_per_group)
     for name, array in arrays.items():
-        with storage.writing(folder / f"{name}.npy") as temporary, temporary.open("wb") as file:
-            np.save(file, array, allow_pickle=False)
+        storage.write_array(folder / f"{name}.npy", array)
 
 
 def load_pairs(folder: Path) -> packing.Pairs:
