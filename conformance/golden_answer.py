@@ -24,11 +24,13 @@ def answer(testee: Testee, file: Path) -> Arrays:
     vectors = golden_vectors.read(file)
     workload = testee.open(vectors.workload)
     batch = golden_streams.batch(vectors.base)
+    train_batch = golden_streams.train_batch(vectors.base)
     shapes = {p.name: tuple(p.shape) for p in workload.parameters}
     shapes |= {name: array.shape for name, array in workload.initial_state.items()}
     paths = official.jax_paths(vectors.workload.model, shapes)
     arrays = {name: _filled(vectors, paths[name], shape) for name, shape in shapes.items()}
-    found = _summaries("input", flatten(batch)) | _summaries("parameter", arrays, paths)
+    found = _summaries("input", flatten(batch)) | _summaries("train_input", flatten(train_batch))
+    found |= _summaries("parameter", arrays, paths)
     state = {name: arrays.pop(name) for name in workload.initial_state}
     model = workload.import_model(arrays, state)
     del arrays  # they may be gigabytes
@@ -41,8 +43,16 @@ def answer(testee: Testee, file: Path) -> Arrays:
     if vectors.metrics:
         values = workload.evaluate(*model, key, [batch])
         found |= _summaries("eval", {name: np.asarray(values[name]) for name in vectors.metrics})
+    if golden_vectors.CORRECT_TOKENS[0] in vectors.recorded["eval"]:
+        found |= _summaries("eval", _correct_tokens(testee.fetch(logits), batch))
     train = testee.training_pass(
-        workload, model, placed, key, update_batch_norm=True, dropout_rate=0.0, label_smoothing=0.0
+        workload,
+        model,
+        testee.place(train_batch),
+        key,
+        update_batch_norm=True,
+        dropout_rate=0.0,
+        label_smoothing=0.0,
     )
     gradients = _summaries("gradient", train.gradients, paths)
     norm = math.sqrt(sum(summary.norm**2 for summary in gradients.values()))
@@ -66,6 +76,13 @@ def _loss(workload: Any, batch: Any, logits: Any, name: str) -> Any:
     smoothing = name.removeprefix("label_smoothing_")
     rate = float(smoothing) if smoothing != name else 0.0
     return workload.loss_fn(batch["targets"], logits, mask, label_smoothing=rate)
+
+
+def _correct_tokens(logits: np.ndarray, batch: Arrays) -> Arrays:
+    """How many tokens count, and of how many of them the largest logit is right."""
+    correct = (logits.argmax(-1) == batch["targets"]) * batch["weights"]
+    sums = (correct.sum(), batch["weights"].sum())
+    return dict(zip(golden_vectors.CORRECT_TOKENS, sums, strict=True))
 
 
 def _with_mean(loss: Arrays) -> Arrays:

@@ -71,6 +71,11 @@ def batch(base: str) -> Arrays:
     return BATCHES[base](base)
 
 
+def train_batch(base: str) -> Arrays:
+    """The training batch: that for evaluation, but where the recipe has another."""
+    return TRAIN_BATCHES.get(base, batch)(base)
+
+
 def _clicks(base: str) -> Arrays:
     dense = np.log1p(np.maximum(normal(f"{base}/dense", (4, 13)), 0) * np.float32(3))
     ids = integers(f"{base}/cat", 0, 2**24, (4, 26)).astype(np.float32)
@@ -131,6 +136,38 @@ def _graphs(base: str) -> Arrays:
     return source.batch("train", np.arange(4)[None], None)
 
 
+def _sentences(base: str) -> Arrays:
+    """Two unpacked pairs."""
+    inputs = _tokens(f"{base}/inputs")
+    targets = _tokens(f"{base}/targets")
+    inputs[0, 50:] = 0
+    targets[0, 45:] = 0
+    targets[1, 60:] = 0
+    return {"inputs": inputs, "targets": targets, "weights": (targets > 0).astype(np.float32)}
+
+
+def _packed_sentences(base: str) -> Arrays:
+    """Two rows of three and two pairs."""
+    result = {}
+    for side, lengths in (
+        ("inputs", ((20, 25, 10), (30, 34))),
+        ("targets", ((18, 22, 15), (28, 32))),
+    ):
+        tokens = _tokens(f"{base}/train_{side}")
+        positions, segments = np.zeros_like(tokens), np.zeros_like(tokens)
+        for row, counts in enumerate(lengths):
+            total = sum(counts)
+            positions[row, :total] = np.concatenate([np.arange(n) for n in counts])
+            segments[row, :total] = np.repeat(np.arange(len(counts)) + 1, counts)
+        result[side] = np.where(segments > 0, tokens, 0)
+        result |= {f"{side}_position": positions, f"{side}_segmentation": segments}
+    return result | {"weights": (result["targets"] > 0).astype(np.float32)}
+
+
+def _tokens(stream: str) -> np.ndarray:
+    return integers(stream, 1, 32000, (2, 64)).astype(np.int32)
+
+
 def _weights(num_examples: int) -> np.ndarray:
     """Ones; in a batch of four the last example does not count."""
     weights = np.ones(num_examples, np.float32)
@@ -146,4 +183,6 @@ BATCHES: dict[str, Callable[[str], Arrays]] = {
     "mnist": _images(4, (28, 28, 1), 10),
     "cifar": _images(4, (32, 32, 3), 10),
     "ogbg": _graphs,
+    "wmt": _sentences,
 }
+TRAIN_BATCHES: dict[str, Callable[[str], Arrays]] = {"wmt": _packed_sentences}

@@ -50,7 +50,7 @@ def test_unknown_kinds_and_workloads_are_refused() -> None:
         golden_streams.batch("digits_vit")
 
 
-@pytest.mark.parametrize("base", sorted(golden_streams.BATCHES.keys() - {"ogbg"}))
+@pytest.mark.parametrize("base", sorted(golden_streams.BATCHES.keys() - {"ogbg", "wmt"}))
 def test_only_a_fourth_example_is_masked(base: str) -> None:
     batch = golden_streams.batch(base)
     assert batch["weights"].tolist() == [1, 1, 1, 0][: len(batch["inputs"])]
@@ -61,3 +61,11 @@ def test_of_graphs_the_padding_and_unknown_labels_are_masked() -> None:
     assert batch["inputs"]["n_node"].tolist() == [[17, 5, 5, 18, 60]]
     assert batch["weights"].shape == (1, 5, 128)
     assert batch["weights"].sum() == 315 and not batch["weights"][0, 4].any()
+
+
+def test_packed_sentences_lie_end_to_end() -> None:
+    batch = golden_streams.train_batch("wmt")
+    assert batch["inputs_segmentation"][1].tolist() == [1] * 30 + [2] * 34
+    assert batch["targets_position"][0, 17:23].tolist() == [17, 0, 1, 2, 3, 4]
+    assert batch["weights"].sum(1).tolist() == [55, 60]
+    assert golden_streams.batch("wmt")["weights"].sum(1).tolist() == [45, 60]

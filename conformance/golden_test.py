@@ -35,6 +35,7 @@ def test_both_backends_agree_with_the_official_implementation(
         "imagenet_vit",
         "mnist",
         "ogbg",
+        "wmt",
     ],
 )
 def test_official_names_are_complete(name: str) -> None:

@@ -27,6 +27,7 @@ CHANGES = {
 }
 # Of the evaluation and training blocks: what is read below, and what is not about numbers.
 LOSSES = ("summed", "n_valid_examples", "mean")
+CORRECT_TOKENS = ("accuracy_sum", "accuracy_denominator")  # of a translation's evaluation
 METRICS = {"ssim"}  # recorded by example; an evaluation has their mean
 BOOKKEEPING = {"repeat_bitwise_equal", "mean_loss_jit"}
 
@@ -103,9 +104,10 @@ def expected(vectors: Vectors) -> Iterator[tuple[str, Summary | None]]:
     for block in ("params", "batch_stats"):
         for path, summary in recorded[block].items():
             yield f"parameter/{path}", _summary(summary)
-    for key, summary in recorded.get("eval_inputs", {}).items():
-        name = key.removeprefix("['").replace("']", "")
-        yield f"input/{name}", _summary(summary)
+    for block, prefix in (("eval_inputs", "input"), ("train_inputs", "train_input")):
+        for key, summary in recorded.get(block, {}).items():
+            name = key.removeprefix("['").replace("']", "")
+            yield f"{prefix}/{name}", _summary(summary)
     for mode in ("eval", "train"):
         yield from _pass(mode, recorded[mode])
 
@@ -121,6 +123,8 @@ def _pass(mode: str, block: dict[str, Any]) -> Iterator[tuple[str, Summary | Non
                 yield from _loss(f"{mode}/{name}", loss)
         elif key in METRICS:
             yield f"{mode}/{key}", of_array(np.mean(value))
+        elif key in CORRECT_TOKENS:
+            yield f"{mode}/{key}", of_array(np.asarray(value))
         elif key == "grads":
             for path, summary in value.items():
                 yield f"gradient/{path}", _summary(summary)

@@ -36,7 +36,7 @@ from inputs import stand_in as stand_ins
 from spec import loading, rng
 from spec.parameter_pb2 import EMBEDDING, Parameter
 from spec.parameters import flatten
-from spec.workload_pb2 import Workload
+from spec.workload_pb2 import TRANSLATION, Workload
 
 Arrays = dict[str, np.ndarray]
 
@@ -184,7 +184,9 @@ class Testee(abc.ABC):
         )
 
     def metrics(self, workload: str, seed: int) -> Arrays:
-        """`<split>/<metric>` on filled parameters and state."""
+        """`<split>/<metric>` on filled parameters and state; where the metrics are those of
+        translations, also `translations`, tokens of the first batch of the validation split.
+        """
         chosen = self.workload(workload)
         message = loading.load_workload(workload)
         key = self.key(rng.key_words(seed, "metrics"))
@@ -193,11 +195,16 @@ class Testee(abc.ABC):
             split: chosen.evaluate(*model, key, pipeline.eval_batches(message, split))
             for split in pipeline.eval_splits(message)
         }
-        return {
+        found = {
             f"{split}/{metric}": np.asarray(value, np.float64)
             for split, values in results.items()
             for metric, value in values.items()
         }
+        if message.metrics == TRANSLATION:
+            batch = self.place(next(pipeline.eval_batches(message, "validation")))
+            translations = self.fetch(chosen.translate_fn(model[0], batch))
+            found["translations"] = translations.astype(np.int64)
+        return found
 
     def trajectory(
         self, workload: str, seed: int, submission: str, trial: int, num_steps: int

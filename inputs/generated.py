@@ -5,6 +5,7 @@ generator, with something to learn.
 * CLICKS: dense features and ids each carry a hidden weight; a click is a positive sum plus noise.
 * RECONSTRUCTIONS: a smooth image is the target; the input is the same, blurred, plus noise.
 * GRAPHS: a label is known by a sum over edges, of hidden weights of the edge and of its two nodes.
+* TRANSLATION: every word has one word of the other language, and neighbours change places in pairs.
 
 Everything is additions, multiplications and comparisons of float64, rounded once, so that the same
 bytes come out on every machine.
@@ -16,7 +17,7 @@ import math
 
 import numpy as np
 
-from inputs import pipeline
+from inputs import pipeline, sentence_rows
 from inputs.graphs import UNKNOWN, Graphs, GraphSource
 from inputs.pipeline import Batch
 from spec import rng
@@ -28,6 +29,8 @@ COARSE = 4  # sides of the grid of random numbers behind a smooth image
 MOST_NODES = 10
 FRACTION_UNKNOWN = 0.4  # of the labels of graphs
 IDS_PER_ROW = 4  # ids of a feature that share a row of the table, on average
+FIRST_WORD = 3  # after the tokens that fill up, begin and end a sentence
+PAIRS_PER_GROUP = 256  # sentence pairs that are packed together
 
 
 def open_source(workload: Workload) -> pipeline.Source:
@@ -47,12 +50,17 @@ class Generated:
             Message.IMAGES: images,
             Message.CLICKS: clicks,
             Message.RECONSTRUCTIONS: reconstructions,
+            Message.TRANSLATION: translations,
         }.get(options.schema)
         if make is None:
             raise SpecError(f"workload {workload.name}: dataset.generated.schema is not set")
         splits = workload.splits
         sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         self._splits = {split: make(workload, split, size) for split, size in sizes.items()}
+        if options.schema == Message.TRANSLATION:
+            self.eval_train_split = "train_pairs"
+            self._splits["train_pairs"] = self._splits["train"]
+            self._splits["train"] = packed(self._splits["train"])
         digest = hashlib.sha256()
         for batch in self._splits.values():
             for name in sorted(batch):
@@ -64,6 +72,10 @@ class Generated:
 
     def batch(self, split: str, indices: np.ndarray, noise: np.ndarray | None) -> Batch:
         return {name: array[indices] for name, array in self._splits[split].items()}
+
+    def text(self, ids: list[int]) -> str:
+        """A sentence of TRANSLATION: its tokens, but those for filling and for its end, as words."""
+        return " ".join(f"w{i}" for i in ids if i >= FIRST_WORD)
 
 
 def images(workload: Workload, split: str, count: int) -> Batch:
@@ -145,6 +157,40 @@ def graphs(workload: Workload) -> GraphSource:
     of_split = np.split(np.arange(num_graphs), np.cumsum(counts)[:-1])
     members = dict(zip(("train", "validation", "test"), of_split, strict=True))
     return GraphSource(made, members, options.packing, digest.hexdigest())
+
+
+def translations(workload: Workload, split: str, count: int) -> Batch:
+    """Pairs of sentences, one a row: `inputs` and `targets` int32 [count, length], each 3 words up
+    to half a row, an end token and zeros; and `weights`.
+    """
+    config = workload.model.transformer_mt
+    num_words, longest = config.vocabulary_size - FIRST_WORD, config.max_length // 2
+    order = np.argsort(_uniform(workload, "dictionary", (num_words,)), kind="stable")
+    words = _integers(workload, f"{split}/words", num_words, (count, longest))
+    lengths = 3 + _integers(workload, f"{split}/lengths", longest - 2, (count, 1))
+    place = np.arange(longest)[None]
+    neighbour = np.minimum(place ^ 1, lengths - 1)  # an odd word at the end stays where it is
+    other = np.take_along_axis(order[words], np.clip(neighbour, 0, longest - 1), 1)
+    batch = {}
+    for name, sentence in (("inputs", words), ("targets", other)):
+        tokens = np.zeros((count, config.max_length), np.int32)
+        tokens[:, :longest] = np.where(place < lengths, sentence + FIRST_WORD, 0)
+        np.put_along_axis(tokens, lengths, config.end_token, 1)
+        batch[name] = tokens
+    return batch | {"weights": (batch["targets"] > 0).astype(np.float32)}
+
+
+def packed(batch: Batch) -> Batch:
+    """All pairs of a batch of unpacked ones, packed."""
+    length = batch["inputs"].shape[1]
+    pairs = {}
+    for side in ("inputs", "targets"):
+        sizes = np.count_nonzero(batch[side], 1)
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        pairs[side] = sentence_rows.Sentences(batch[side][batch[side] != 0], starts)
+    lengths = {side: of_side.lengths for side, of_side in pairs.items()}
+    bounds = sentence_rows.greedy_rows(list(lengths.values()), length, PAIRS_PER_GROUP)
+    return sentence_rows.packed(pairs, lengths, bounds, np.arange(len(bounds) - 1), length)
 
 
 def smooth(coarse: np.ndarray, side: int) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Generated examples: schema, that they can be learned, and that only the seed decides."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,29 @@ def test_reconstructions_can_be_improved_upon() -> None:
     blurred = generated.blurred(inputs[..., None])[..., 0]
     assert np.abs(blurred - targets).mean() < np.abs(inputs - targets).mean()
     assert (batch["volume_max"] > batch["mean"]).all()
+
+
+def test_translations_follow_a_dictionary_and_swap_neighbours() -> None:
+    source = generated.open_source(tiny("wmt"))
+    batch = source.batch("train_pairs", np.arange(source.num_examples("train_pairs")), None)
+    words: dict[int, set[int]] = {}
+    for inputs, targets in zip(batch["inputs"].tolist(), batch["targets"].tolist(), strict=True):
+        size = inputs.index(2)
+        assert targets.index(2) == size >= 3
+        for place in range(size):
+            other = min(place ^ 1, size - 1)
+            words.setdefault(inputs[other], set()).add(targets[place])
+    assert sorted(words) == list(range(3, 16))
+    assert sorted(next(iter(found)) for found in words.values() if len(found) == 1) == sorted(words)
+
+
+def test_translations_are_packed_for_training() -> None:
+    source: Any = generated.open_source(tiny("wmt"))
+    rows = source.batch("train", np.arange(source.num_examples("train")), None)
+    pairs = source.batch("train_pairs", np.arange(source.num_examples("train_pairs")), None)
+    assert rows["weights"].sum() == pairs["weights"].sum()
+    assert rows["targets_segmentation"].max() > 1 and len(rows["inputs"]) < len(pairs["inputs"])
+    assert source.text([5, 4, 2, 0]) == "w5 w4"
 
 
 def test_splits_differ_and_the_seed_decides() -> None:

@@ -49,6 +49,12 @@ class Source(Protocol):
         """
         ...
 
+    # Optional. Split that `eval_train` is a subset of, where training examples are not such as are
+    # evaluated; `train` without it.
+    # eval_train_split: str
+
+    # Optional. `text(ids)` is the sentence behind a list of tokens, where texts are compared.
+
     # Uniform numbers that augmenting one training example takes; 0 without augmentation.
     noise_size: int
     # SHA-256 of the data as read, hex digits.
@@ -276,7 +282,8 @@ def eval_batch(
     stop = min((number + 1) * size, getattr(workload.splits, split))
     indices = np.arange(number * size, stop)
     if split == "eval_train":
-        split, indices = "train", train_order(source, 0, 0, indices)
+        split = getattr(source, "eval_train_split", "train")
+        indices = _eval_train_order(source, split, indices)
     batch = source.batch(split, indices, None)
     batch["weights"] = weights_of(batch)
     batch = {name: _pad(array, size) for name, array in batch.items()}
@@ -304,6 +311,13 @@ def _packed_eval_batch(
     first = number * source.num_parts + shard[0] * rows
     chosen = parts[first : first + rows]
     return source.batch("train" if split == "eval_train" else split, chosen, None)
+
+
+def _eval_train_order(source: Source, split: str, positions: np.ndarray) -> np.ndarray:
+    """The examples of `split` at `positions` [B] of `eval_train`, int64 [B]."""
+    if split == "train":
+        return train_order(source, 0, 0, positions)
+    return _permutation(rng.key(0, "shuffle", split), source.num_examples(split))[positions]
 
 
 def weights_of(batch: Batch) -> np.ndarray:
@@ -363,6 +377,12 @@ class Prefetch:
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def text_of(workload: Workload) -> Callable[[list[int]], str]:
+    """What makes a sentence of tokens of the workload's data."""
+    source: Any = open_source(workload)
+    return source.text
 
 
 def data_sha256(workload: Workload) -> str:

@@ -1,9 +1,12 @@
 """For tests and benchmarks: files in their published formats, of random contents."""
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
+
+from inputs import byte_pairs
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -58,3 +61,15 @@ def criteo_lines(seed: int, count: int) -> bytes:
     ]
     clicks = map(str, (random.random(count) < 0.03).astype(int).tolist())
     return "".join("\t".join(row) + "\n" for row in zip(clicks, *columns, strict=True)).encode()
+
+
+MERGES = ["h e", "l l", "he ll", "hell o", "Ġ w", "Ġw o"]
+
+
+def write_vocabulary(folder: Path) -> None:
+    """GPT-2's form: 256 bytes, one token a merge, the end token last."""
+    merges = [tuple(line.split()) for line in MERGES]
+    tokens = [*byte_pairs.printable_bytes(), *(a + b for a, b in merges), "<|endoftext|>"]
+    folder.mkdir(exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(tokens)}), "utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(MERGES) + "\n", "utf-8")

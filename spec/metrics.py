@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spec import ranking, timing_pb2, workload_pb2
+from spec import bleu, ranking, timing_pb2, workload_pb2
 from spec.loading import SpecError, one_of
 
 Metric = workload_pb2.Metric
@@ -35,6 +35,7 @@ _DIRECTIONS = {
     Metric.CTC_LOSS_METRIC: Direction.MINIMIZE,
     Metric.MEAN_AVERAGE_PRECISION: Direction.MAXIMIZE,
     Metric.BLEU: Direction.MAXIMIZE,
+    Metric.PLAIN_BLEU: Direction.MAXIMIZE,
 }
 
 _FAMILIES = {
@@ -44,7 +45,7 @@ _FAMILIES = {
     MetricFamily.RECONSTRUCTION: (Metric.SSIM, Metric.LOSS),
     MetricFamily.SPEECH: (Metric.WER, Metric.CTC_LOSS_METRIC),
     MetricFamily.MULTI_LABEL: (Metric.MEAN_AVERAGE_PRECISION, Metric.ACCURACY, Metric.LOSS),
-    MetricFamily.TRANSLATION: (Metric.BLEU, Metric.ACCURACY, Metric.LOSS),
+    MetricFamily.TRANSLATION: (Metric.BLEU, Metric.PLAIN_BLEU, Metric.ACCURACY, Metric.LOSS),
 }
 
 
@@ -98,7 +99,8 @@ def from_batches(family: MetricFamily, batches: Sequence[Mapping[str, Any]]) -> 
 
     A batch has `weight`, the number of its valid examples, `loss` and whatever else the family adds
     up, or collects: MULTI_LABEL has arrays `logits`, `targets` and `weights`, and gives
-    `plain_mean_average_precision` too (spec/ranking.py). Batches are added in float64.
+    `plain_mean_average_precision` too (spec/ranking.py); TRANSLATION has the counts of spec/bleu.py.
+    Batches are added in float64.
     """
     names = [name for name in batches[0] if np.ndim(batches[0][name]) == 0]
     sums = {name: math.fsum(float(batch[name]) for batch in batches) for name in names}
@@ -108,4 +110,6 @@ def from_batches(family: MetricFamily, batches: Sequence[Mapping[str, Any]]) -> 
     if family == MetricFamily.MULTI_LABEL:
         precisions = ranking.mean_average_precisions(batches)
         return {name: (precisions | means)[name] for name in (*family_names(family), *precisions)}
+    if family == MetricFamily.TRANSLATION:
+        means |= bleu.scores(sums)
     return {name: means[name] for name in family_names(family)}

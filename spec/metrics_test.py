@@ -14,13 +14,19 @@ FAMILIES = MetricFamily.values()[1:]
 
 def test_names_are_those_of_the_official_logs() -> None:
     assert {metrics.metric_name(metric) for metric in METRICS} == {
-        "accuracy", "loss", "ppl", "ssim", "wer", "ctc_loss", "mean_average_precision", "bleu",
+        "accuracy", "loss", "ppl", "ssim", "wer", "ctc_loss", "mean_average_precision", "bleu", "plain_bleu",
     }  # fmt: skip
     assert [metrics.metric_of(metrics.metric_name(metric)) for metric in METRICS] == METRICS
 
 
 def test_errors_are_lower_and_qualities_are_higher() -> None:
-    higher = {Metric.ACCURACY, Metric.SSIM, Metric.MEAN_AVERAGE_PRECISION, Metric.BLEU}
+    higher = {
+        Metric.ACCURACY,
+        Metric.SSIM,
+        Metric.MEAN_AVERAGE_PRECISION,
+        Metric.BLEU,
+        Metric.PLAIN_BLEU,
+    }
     for metric in METRICS:
         expected = Direction.MAXIMIZE if metric in higher else Direction.MINIMIZE
         assert metrics.direction(metric) is expected

@@ -24,7 +24,7 @@ LEAKY_RELU: Activation
 SIGMOID: Activation
 
 class Model(_message.Message):
-    __slots__ = ("resnet", "vit", "transformer_lm", "mlp", "dlrm", "unet", "gnn")
+    __slots__ = ("resnet", "vit", "transformer_lm", "mlp", "dlrm", "unet", "gnn", "transformer_mt")
     RESNET_FIELD_NUMBER: _ClassVar[int]
     VIT_FIELD_NUMBER: _ClassVar[int]
     TRANSFORMER_LM_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,7 @@ class Model(_message.Message):
     DLRM_FIELD_NUMBER: _ClassVar[int]
     UNET_FIELD_NUMBER: _ClassVar[int]
     GNN_FIELD_NUMBER: _ClassVar[int]
+    TRANSFORMER_MT_FIELD_NUMBER: _ClassVar[int]
     resnet: ResNet
     vit: ViT
     transformer_lm: TransformerLM
@@ -39,7 +40,8 @@ class Model(_message.Message):
     dlrm: Dlrm
     unet: UNet
     gnn: Gnn
-    def __init__(self, resnet: _Optional[_Union[ResNet, _Mapping]] = ..., vit: _Optional[_Union[ViT, _Mapping]] = ..., transformer_lm: _Optional[_Union[TransformerLM, _Mapping]] = ..., mlp: _Optional[_Union[Mlp, _Mapping]] = ..., dlrm: _Optional[_Union[Dlrm, _Mapping]] = ..., unet: _Optional[_Union[UNet, _Mapping]] = ..., gnn: _Optional[_Union[Gnn, _Mapping]] = ...) -> None: ...
+    transformer_mt: TransformerMT
+    def __init__(self, resnet: _Optional[_Union[ResNet, _Mapping]] = ..., vit: _Optional[_Union[ViT, _Mapping]] = ..., transformer_lm: _Optional[_Union[TransformerLM, _Mapping]] = ..., mlp: _Optional[_Union[Mlp, _Mapping]] = ..., dlrm: _Optional[_Union[Dlrm, _Mapping]] = ..., unet: _Optional[_Union[UNet, _Mapping]] = ..., gnn: _Optional[_Union[Gnn, _Mapping]] = ..., transformer_mt: _Optional[_Union[TransformerMT, _Mapping]] = ...) -> None: ...
 
 class ResNet(_message.Message):
     __slots__ = ("block", "stem", "blocks_per_stage", "width", "activation", "padding", "last_norm_scale", "num_classes", "num_channels", "image_size", "norm_decay", "norm_epsilon")
@@ -228,3 +230,35 @@ class Gnn(_message.Message):
     num_tasks: int
     norm_epsilon: float
     def __init__(self, num_node_features: _Optional[int] = ..., num_edge_features: _Optional[int] = ..., width: _Optional[int] = ..., hidden_widths: _Optional[_Iterable[int]] = ..., num_rounds: _Optional[int] = ..., activation: _Optional[_Union[Activation, str]] = ..., num_tasks: _Optional[int] = ..., norm_epsilon: _Optional[float] = ...) -> None: ...
+
+class TransformerMT(_message.Message):
+    __slots__ = ("vocabulary_size", "max_length", "width", "depth", "num_heads", "mlp_width", "activation", "gated", "post_norm", "attention_temperature", "norm_epsilon", "beam_size", "length_penalty", "end_token")
+    VOCABULARY_SIZE_FIELD_NUMBER: _ClassVar[int]
+    MAX_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    NUM_HEADS_FIELD_NUMBER: _ClassVar[int]
+    MLP_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    GATED_FIELD_NUMBER: _ClassVar[int]
+    POST_NORM_FIELD_NUMBER: _ClassVar[int]
+    ATTENTION_TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    BEAM_SIZE_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_PENALTY_FIELD_NUMBER: _ClassVar[int]
+    END_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    vocabulary_size: int
+    max_length: int
+    width: int
+    depth: int
+    num_heads: int
+    mlp_width: int
+    activation: Activation
+    gated: bool
+    post_norm: bool
+    attention_temperature: float
+    norm_epsilon: float
+    beam_size: int
+    length_penalty: float
+    end_token: int
+    def __init__(self, vocabulary_size: _Optional[int] = ..., max_length: _Optional[int] = ..., width: _Optional[int] = ..., depth: _Optional[int] = ..., num_heads: _Optional[int] = ..., mlp_width: _Optional[int] = ..., activation: _Optional[_Union[Activation, str]] = ..., gated: _Optional[bool] = ..., post_norm: _Optional[bool] = ..., attention_temperature: _Optional[float] = ..., norm_epsilon: _Optional[float] = ..., beam_size: _Optional[int] = ..., length_penalty: _Optional[float] = ..., end_token: _Optional[int] = ...) -> None: ...

@@ -18,6 +18,19 @@ def sincos_2d(rows: int, columns: int, width: int) -> np.ndarray:
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
+def sincos_1d(length: int, width: int) -> np.ndarray:
+    """Fixed sinusoid positions, float32 [length, width]: sines in the first half of the columns,
+    cosines in the second.
+
+    Column k of either half has frequency 10000^(-k / (width/2 - 1)). `width` must be even, at least
+    4.
+    """
+    assert width % 2 == 0 and width >= 4
+    frequencies = 10000.0 ** (-np.arange(width // 2) / (width // 2 - 1))
+    angles = np.outer(np.arange(length), frequencies)
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
+
+
 def rotary(length: int, width: int, theta: float) -> tuple[np.ndarray, np.ndarray]:
     """Cosines and sines of rotary positions, two float32 [length, width/2] (Su et al. 2021, arXiv
     2104.09864).

@@ -19,3 +19,10 @@ def test_rotary_by_hand() -> None:
     cosines, sines = positions.rotary(3, 4, 100.0)
     np.testing.assert_allclose(cosines[2], [math.cos(2), math.cos(0.2)], rtol=1e-6)
     np.testing.assert_allclose(sines[2], [math.sin(2), math.sin(0.2)], rtol=1e-6)
+
+
+def test_one_axis_against_the_official_table() -> None:
+    table = positions.sincos_1d(256, 1024)
+    found = [table[3, 0], table[3, 1], table[3, 511], table[3, 512], table[255, 700]]
+    expected = [0.14112, 0.193938, 0.0003, -0.9899925, -0.6847707]
+    np.testing.assert_allclose(found, expected, atol=1e-5)

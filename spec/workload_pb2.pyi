@@ -39,6 +39,7 @@ class Metric(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CTC_LOSS_METRIC: _ClassVar[Metric]
     MEAN_AVERAGE_PRECISION: _ClassVar[Metric]
     BLEU: _ClassVar[Metric]
+    PLAIN_BLEU: _ClassVar[Metric]
 SOFTMAX_CROSS_ENTROPY: LossType
 SIGMOID_CROSS_ENTROPY: LossType
 MEAN_SQUARED_ERROR: LossType
@@ -61,6 +62,7 @@ WER: Metric
 CTC_LOSS_METRIC: Metric
 MEAN_AVERAGE_PRECISION: Metric
 BLEU: Metric
+PLAIN_BLEU: Metric
 
 class Workload(_message.Message):
     __slots__ = ("name", "base", "title", "model", "dataset", "loss", "metrics", "target_metric", "splits", "eval_batch_size", "dropout_rate", "precision", "rules", "parameter_digest", "torch_compile")
@@ -156,7 +158,7 @@ class Precision(_message.Message):
     def __init__(self, compute: _Optional[_Union[Precision.Compute, str]] = ..., matmul: _Optional[_Union[Precision.Matmul, str]] = ..., deterministic: _Optional[bool] = ...) -> None: ...
 
 class Dataset(_message.Message):
-    __slots__ = ("digits", "pydoc_text", "generated", "criteo1tb", "fastmri", "imagenet", "mnist", "cifar10", "ogbg")
+    __slots__ = ("digits", "pydoc_text", "generated", "criteo1tb", "fastmri", "imagenet", "mnist", "cifar10", "ogbg", "wmt", "finewebedu")
     DIGITS_FIELD_NUMBER: _ClassVar[int]
     PYDOC_TEXT_FIELD_NUMBER: _ClassVar[int]
     GENERATED_FIELD_NUMBER: _ClassVar[int]
@@ -166,6 +168,8 @@ class Dataset(_message.Message):
     MNIST_FIELD_NUMBER: _ClassVar[int]
     CIFAR10_FIELD_NUMBER: _ClassVar[int]
     OGBG_FIELD_NUMBER: _ClassVar[int]
+    WMT_FIELD_NUMBER: _ClassVar[int]
+    FINEWEBEDU_FIELD_NUMBER: _ClassVar[int]
     digits: Digits
     pydoc_text: PydocText
     generated: Generated
@@ -175,7 +179,9 @@ class Dataset(_message.Message):
     mnist: Mnist
     cifar10: Cifar10
     ogbg: Ogbg
-    def __init__(self, digits: _Optional[_Union[Digits, _Mapping]] = ..., pydoc_text: _Optional[_Union[PydocText, _Mapping]] = ..., generated: _Optional[_Union[Generated, _Mapping]] = ..., criteo1tb: _Optional[_Union[Criteo1TB, _Mapping]] = ..., fastmri: _Optional[_Union[FastMRI, _Mapping]] = ..., imagenet: _Optional[_Union[ImageNet, _Mapping]] = ..., mnist: _Optional[_Union[Mnist, _Mapping]] = ..., cifar10: _Optional[_Union[Cifar10, _Mapping]] = ..., ogbg: _Optional[_Union[Ogbg, _Mapping]] = ...) -> None: ...
+    wmt: Wmt
+    finewebedu: FinewebEdu
+    def __init__(self, digits: _Optional[_Union[Digits, _Mapping]] = ..., pydoc_text: _Optional[_Union[PydocText, _Mapping]] = ..., generated: _Optional[_Union[Generated, _Mapping]] = ..., criteo1tb: _Optional[_Union[Criteo1TB, _Mapping]] = ..., fastmri: _Optional[_Union[FastMRI, _Mapping]] = ..., imagenet: _Optional[_Union[ImageNet, _Mapping]] = ..., mnist: _Optional[_Union[Mnist, _Mapping]] = ..., cifar10: _Optional[_Union[Cifar10, _Mapping]] = ..., ogbg: _Optional[_Union[Ogbg, _Mapping]] = ..., wmt: _Optional[_Union[Wmt, _Mapping]] = ..., finewebedu: _Optional[_Union[FinewebEdu, _Mapping]] = ...) -> None: ...
 
 class Digits(_message.Message):
     __slots__ = ("sha256", "max_shift")
@@ -207,11 +213,13 @@ class Generated(_message.Message):
         CLICKS: _ClassVar[Generated.Schema]
         RECONSTRUCTIONS: _ClassVar[Generated.Schema]
         GRAPHS: _ClassVar[Generated.Schema]
+        TRANSLATION: _ClassVar[Generated.Schema]
     SCHEMA_UNSPECIFIED: Generated.Schema
     IMAGES: Generated.Schema
     CLICKS: Generated.Schema
     RECONSTRUCTIONS: Generated.Schema
     GRAPHS: Generated.Schema
+    TRANSLATION: Generated.Schema
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     NOISE_FIELD_NUMBER: _ClassVar[int]
@@ -301,3 +309,25 @@ class GraphPacking(_message.Message):
     nodes_per_graph: int
     edges_per_graph: int
     def __init__(self, num_parts: _Optional[int] = ..., nodes_per_graph: _Optional[int] = ..., edges_per_graph: _Optional[int] = ...) -> None: ...
+
+class Wmt(_message.Message):
+    __slots__ = ("train_files", "validation_file", "test_file", "num_tokenizer_characters", "pairs_per_group")
+    TRAIN_FILES_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_FILE_FIELD_NUMBER: _ClassVar[int]
+    TEST_FILE_FIELD_NUMBER: _ClassVar[int]
+    NUM_TOKENIZER_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_PER_GROUP_FIELD_NUMBER: _ClassVar[int]
+    train_files: _containers.RepeatedScalarFieldContainer[str]
+    validation_file: str
+    test_file: str
+    num_tokenizer_characters: int
+    pairs_per_group: int
+    def __init__(self, train_files: _Optional[_Iterable[str]] = ..., validation_file: _Optional[str] = ..., test_file: _Optional[str] = ..., num_tokenizer_characters: _Optional[int] = ..., pairs_per_group: _Optional[int] = ...) -> None: ...
+
+class FinewebEdu(_message.Message):
+    __slots__ = ("validation_fraction", "end_token")
+    VALIDATION_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    END_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    validation_fraction: float
+    end_token: int
+    def __init__(self, validation_fraction: _Optional[float] = ..., end_token: _Optional[int] = ...) -> None: ...

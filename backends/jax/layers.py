@@ -270,8 +270,10 @@ class RMSNorm(nnx.Module):
         self.epsilon = epsilon
 
     def __call__(self, x: Array) -> Array:
-        mean_square = jnp.mean(jnp.square(x), -1, keepdims=True)
-        return x * jax.lax.rsqrt(mean_square + self.epsilon) * self.scale[...]
+        exact = x.astype(jnp.float32)
+        mean_square = jnp.mean(jnp.square(exact), -1, keepdims=True)
+        normalised = exact * jax.lax.rsqrt(mean_square + self.epsilon) * self.scale[...]
+        return normalised.astype(x.dtype)
 
 
 class Embedding(nnx.Module):
@@ -335,10 +337,18 @@ class MultiHeadAttention(nnx.Module):
 
 
 def attention(
-    q_BTNK: Array, k_BSNK: Array, v_BSNK: Array, *, scale: float, causal: bool = False
+    q_BTNK: Array,
+    k_BSNK: Array,
+    v_BSNK: Array,
+    *,
+    scale: float,
+    causal: bool = False,
+    bias: Array | None = None,
 ) -> Array:
-    """softmax(scale * q k^T) v for each head, [B, T, N, K]. Causal: token t sees tokens up to t."""
-    return jax.nn.dot_product_attention(q_BTNK, k_BSNK, v_BSNK, scale=scale, is_causal=causal)
+    """softmax(scale * q k^T + bias) v for each head, [B, T, N, K]; `bias` [B or 1, 1, T or 1, S].
+    Causal: token t sees tokens up to t.
+    """
+    return jax.nn.dot_product_attention(q_BTNK, k_BSNK, v_BSNK, bias, scale=scale, is_causal=causal)
 
 
 def max_pool(x_BHWC: Array, *, window: int, stride: int, margin: int) -> Array:

@@ -19,7 +19,7 @@ def softmax_cross_entropy(labels: Array, logits: Array, label_smoothing: float |
     `logits` [..., C]; `labels` are classes int [...] or distributions [..., C]. Smoothing mixes the
     labels with the uniform distribution: (1 - a) label + a / C. It may be a traced number.
     """
-    log_p = jax.nn.log_softmax(logits)
+    log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
     if labels.ndim == logits.ndim:
         loss = -jnp.sum(labels * log_p, -1)
     else:

@@ -11,13 +11,16 @@ from spec.workload_pb2 import (
     LANGUAGE_MODEL,
     MULTI_LABEL,
     RECONSTRUCTION,
+    TRANSLATION,
 )
 
 Batch = dict[str, Array]
 
 
 def classification(logits: Array, batch: Batch, loss: Array) -> dict[str, Array]:
-    """`logits` [B, C], `loss` [B] unweighted; targets int [B]."""
+    """`logits` [B, C], `loss` [B] unweighted; targets int [B]. Or the same of tokens: [B, T, C] and
+    [B, T].
+    """
     correct = jnp.argmax(logits, -1) == batch["targets"]
     weights = batch["weights"]
     return {
@@ -97,4 +100,5 @@ BATCH_SUMS: dict[int, Callable[[Array, Batch, Array], dict[str, Array]]] = {
     CLICK: loss_alone,
     RECONSTRUCTION: reconstruction,
     MULTI_LABEL: multi_label,
+    TRANSLATION: classification,
 }

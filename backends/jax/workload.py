@@ -13,11 +13,13 @@ from jax import numpy as jnp
 
 from backends.jax import layers, losses, metrics, placement
 from backends.jax.layers import Array, Dropout, Pass
-from spec import initialization, parameters
+from inputs import pipeline
+from spec import bleu, initialization, parameters
 from spec import metrics as spec_metrics
 from spec import rng as spec_rng
 from spec.interface import ForwardPassMode, LossType, ParameterType, ShapeTuple, WorkloadInterface
 from spec.parameter_pb2 import Parameter
+from spec.workload_pb2 import TRANSLATION, Precision
 from spec.workload_pb2 import Workload as Message
 
 Tree = dict[str, Any]  # nested dict; the path to a leaf, joined by dots, is its canonical name
@@ -45,6 +47,9 @@ class Workload(WorkloadInterface):
         for name, part in layers.walk(self._model):
             if isinstance(part, Dropout):
                 part.site = name
+        self._takes_batch = getattr(
+            self._model, "takes_batch", False
+        )  # instead of its inputs alone
         self._graph = nnx.graphdef(self._model)
 
     def declared_parameters(self) -> list[Parameter]:
@@ -124,8 +129,11 @@ class Workload(WorkloadInterface):
             keep_mask=functools.partial(self._keep_mask, rng),
         )
         statistics = model_state.get("batch_stats", {})
+        if self.message.precision.compute == Precision.BFLOAT16:
+            params = jax.tree.map(lambda x: x.astype(jnp.bfloat16), params)
         model = nnx.merge(self._graph, _state(nnx.Param, params), _state(nnx.BatchStat, statistics))
-        logits = model(augmented_and_preprocessed_input_batch["inputs"], how)
+        batch = augmented_and_preprocessed_input_batch
+        logits = model(batch if self._takes_batch else batch["inputs"], how)
         if not how.update_batch_norm or not statistics:
             return logits, model_state
         moved = nnx.to_flat_state(nnx.state(model, nnx.BatchStat))
@@ -166,11 +174,27 @@ class Workload(WorkloadInterface):
         self, params: Tree, model_state: Tree, rng: Key, batches: Iterable[Batch]
     ) -> dict[str, float]:
         """Metrics of one split. `batches` are of numpy arrays and have `weights`."""
-        sums = [
-            self._eval_step(params, model_state, placement.place_batch(batch), rng)
-            for batch in batches
-        ]
+        sums = []
+        for batch in batches:
+            placed = placement.place_batch(batch)
+            found: dict[str, Any] = {**self._eval_step(params, model_state, placed, rng)}
+            if self.message.metrics == TRANSLATION:
+                translations = np.asarray(self.translate_fn(params, placed))
+                found |= bleu.batch_counts(translations, batch, *self._language)
+            sums.append(found)
         return spec_metrics.from_batches(self.message.metrics, jax.device_get(sums))
+
+    @functools.cached_property
+    def translate_fn(self) -> Callable[[Tree, Batch], Array]:
+        """(parameters, batch) -> the translations of a batch's `inputs`, int [B, T]."""
+        return jax.jit(
+            lambda params, batch: nnx.merge(self._graph, _state(nnx.Param, params)).translate(batch)
+        )
+
+    @property
+    def _language(self) -> tuple[Callable[[list[int]], str], int]:
+        """What makes a sentence of tokens, and the token that ends one."""
+        return pipeline.text_of(self.message), self.message.model.transformer_mt.end_token
 
 
 def own_keep_mask(key: Key, site: str, shape: tuple[int, ...], rate: float | Array) -> Array:

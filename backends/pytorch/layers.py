@@ -345,11 +345,20 @@ class MultiHeadAttention(nn.Module):
 
 
 def attention(
-    q_BTNK: Tensor, k_BSNK: Tensor, v_BSNK: Tensor, *, scale: float, causal: bool = False
+    q_BTNK: Tensor,
+    k_BSNK: Tensor,
+    v_BSNK: Tensor,
+    *,
+    scale: float,
+    causal: bool = False,
+    bias: Tensor | None = None,
 ) -> Tensor:
-    """softmax(scale * q k^T) v for each head, [B, T, N, K]. Causal: token t sees tokens up to t."""
+    """softmax(scale * q k^T + bias) v for each head, [B, T, N, K]; `bias` [B or 1, 1, T or 1, S].
+    Causal: token t sees tokens up to t.
+    """
     q, k, v = (x.transpose(1, 2) for x in (q_BTNK, k_BSNK, v_BSNK))
-    return F.scaled_dot_product_attention(q, k, v, scale=scale, is_causal=causal).transpose(1, 2)
+    y = F.scaled_dot_product_attention(q, k, v, bias, scale=scale, is_causal=causal)
+    return y.transpose(1, 2)
 
 
 def max_pool(x_BCHW: Tensor, *, window: int, stride: int, margin: int) -> Tensor:

@@ -21,7 +21,7 @@ def softmax_cross_entropy(labels: Tensor, logits: Tensor, label_smoothing: float
     """
     labels_2d = labels.flatten(0, logits.ndim - 2)
     loss = F.cross_entropy(
-        logits.flatten(0, -2),
+        logits.flatten(0, -2).float(),
         labels_2d.long() if labels.ndim < logits.ndim else labels_2d,
         reduction="none",
         label_smoothing=label_smoothing,

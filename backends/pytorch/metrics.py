@@ -12,13 +12,16 @@ from spec.workload_pb2 import (
     LANGUAGE_MODEL,
     MULTI_LABEL,
     RECONSTRUCTION,
+    TRANSLATION,
 )
 
 Batch = dict[str, Tensor]
 
 
 def classification(logits: Tensor, batch: Batch, loss: Tensor) -> dict[str, Tensor]:
-    """`logits` [B, C], `loss` [B] unweighted; targets int [B]."""
+    """`logits` [B, C], `loss` [B] unweighted; targets int [B]. Or the same of tokens: [B, T, C] and
+    [B, T].
+    """
     correct = torch.argmax(logits, -1) == batch["targets"]
     weights = batch["weights"]
     return {
@@ -98,4 +101,5 @@ BATCH_SUMS: dict[int, Callable[[Tensor, Batch, Tensor], dict[str, Tensor]]] = {
     CLICK: loss_alone,
     RECONSTRUCTION: reconstruction,
     MULTI_LABEL: multi_label,
+    TRANSLATION: classification,
 }

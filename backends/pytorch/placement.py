@@ -18,6 +18,8 @@ def configure(precision: Precision) -> None:
     torch.backends.cudnn.allow_tf32 = tf32
     torch.backends.cudnn.benchmark = not precision.deterministic
     torch.use_deterministic_algorithms(precision.deterministic)
+    # Filling new memory would find reads before writes, at the cost of every operation.
+    torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 def device() -> torch.device:

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,13 @@ from torch import Tensor, nn
 from backends.pytorch import layers, losses, metrics, placement
 from backends.pytorch.layers import BatchNorm, Dropout, Pass
 from backends.pytorch.layouts import to_canonical, to_torch_layout, torch_shape
-from spec import initialization, parameters
+from inputs import pipeline
+from spec import bleu, initialization, parameters
 from spec import metrics as spec_metrics
 from spec import rng as spec_rng
 from spec.interface import ForwardPassMode, LossType, ParameterType, ShapeTuple, WorkloadInterface
 from spec.parameter_pb2 import Parameter
+from spec.workload_pb2 import TRANSLATION, Precision
 from spec.workload_pb2 import Workload as Message
 
 Batch = dict[str, Any]
@@ -40,6 +42,8 @@ class Workload(WorkloadInterface):
         family = message.model.WhichOneof("family")
         self._module = importlib.import_module(f"backends.pytorch.models.{family}")
         self._config = getattr(message.model, family)
+        # Instead of its inputs alone.
+        self._takes_batch = getattr(self._module.Model, "takes_batch", False)
 
     def abstract_model(self) -> nn.Module:
         """The model on the meta device: shapes and no values."""
@@ -175,7 +179,13 @@ class Workload(WorkloadInterface):
         )
         params.train(train)
         with contextlib.nullcontext() if train else torch.no_grad():
-            logits = params(augmented_and_preprocessed_input_batch["inputs"], how)
+            batch = augmented_and_preprocessed_input_batch
+            arguments = (batch if self._takes_batch else batch["inputs"], how)
+            if self.message.precision.compute == Precision.BFLOAT16:
+                rounded = {name: p.bfloat16() for name, p in params.named_parameters()}
+                logits = torch.func.functional_call(params, rounded, arguments)
+            else:
+                logits = params(*arguments)
         return logits, None
 
     def loss_fn(
@@ -210,13 +220,28 @@ class Workload(WorkloadInterface):
         self, params: nn.Module, model_state: None, rng: np.ndarray, batches: Iterable[Batch]
     ) -> dict[str, float]:
         """Metrics of one split. `batches` are of numpy arrays and have `weights`."""
-        sums = [
-            self._eval_step(params, model_state, placement.place_batch(batch), rng)
-            for batch in batches
-        ]
+        sums = []
+        for batch in batches:
+            placed = placement.place_batch(batch)
+            found: dict[str, Any] = {**self._eval_step(params, model_state, placed, rng)}
+            if self.message.metrics == TRANSLATION:
+                translations = as_array(self.translate_fn(params, placed))
+                found |= bleu.batch_counts(translations, batch, *self._language)
+            sums.append(found)
         return spec_metrics.from_batches(
             self.message.metrics, [{k: as_array(v) for k, v in batch.items()} for batch in sums]
         )
+
+    def translate_fn(self, params: nn.Module, batch: Batch) -> Tensor:
+        """The translations of a batch's `inputs`, int [B, T]."""
+        params.eval()
+        with torch.no_grad():
+            return params.translate(batch)
+
+    @property
+    def _language(self) -> tuple[Callable[[list[int]], str], int]:
+        """What makes a sentence of tokens, and the token that ends one."""
+        return pipeline.text_of(self.message), self.message.model.transformer_mt.end_token
 
 
 def _set_constants(model: nn.Module) -> None:
@@ -240,5 +265,6 @@ def as_tensor(array: np.ndarray) -> Tensor:
 
 
 def as_array(tensor: Any) -> np.ndarray:
-    """A copy of the tensor on the host."""
-    return tensor.detach().cpu().numpy().copy()
+    """A copy of the tensor on the host; numpy has no bfloat16, it becomes float32."""
+    exact = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+    return exact.detach().cpu().numpy().copy()

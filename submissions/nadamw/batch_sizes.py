@@ -25,6 +25,8 @@ BASELINE = {
     "tiny/criteo1tb": 64,
     "tiny/fastmri": 16,
     "tiny/ogbg": 32,
+    "tiny/wmt": 64,
+    "tiny/finewebedu_lm": 32,
 }
 
 

@@ -6,7 +6,7 @@ output layer too; there is no bias and no dropout. Layers that write to the resi
 smaller by sqrt(2 depth).
 
 Dimensions: B batch, T tokens, D model width, N heads, K head width, F width of the MLP, V
-vocabulary.
+vocabulary. Under activations in bfloat16, positions, norms and lengths are computed in float32.
 """
 
 import functools
@@ -114,12 +114,14 @@ def rotated(x_BTNK: Array, cosines: np.ndarray, sines: np.ndarray) -> Array:
     cosines, sines = cosines[:, None, :], sines[:, None, :]
     even, odd = x_BTNK[..., 0::2], x_BTNK[..., 1::2]
     pairs = jnp.stack([even * cosines - odd * sines, odd * cosines + even * sines], axis=-1)
-    return pairs.reshape(x_BTNK.shape)
+    return pairs.reshape(x_BTNK.shape).astype(x_BTNK.dtype)
 
 
 def unit(x: Array, epsilon: float) -> Array:
     """x over its length along the last axis."""
-    return x / (jnp.sqrt(jnp.sum(jnp.square(x), -1, keepdims=True)) + epsilon)
+    exact = x.astype(jnp.float32)
+    length = jnp.sqrt(jnp.sum(jnp.square(exact), -1, keepdims=True))
+    return (exact / (length + epsilon)).astype(x.dtype)
 
 
 def _residual_init(config: TransformerLM) -> Initializer:

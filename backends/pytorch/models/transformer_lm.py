@@ -6,7 +6,7 @@ output layer too; there is no bias and no dropout. Layers that write to the resi
 smaller by sqrt(2 depth).
 
 Dimensions: B batch, T tokens, D model width, N heads, K head width, F width of the MLP, V
-vocabulary.
+vocabulary. Under activations in bfloat16, positions, norms and lengths are computed in float32.
 """
 
 import functools
@@ -129,12 +129,14 @@ def rotated(x_BTNK: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
     cosines, sines = cosines[:, None, :], sines[:, None, :]
     even, odd = x_BTNK[..., 0::2], x_BTNK[..., 1::2]
     pairs = torch.stack([even * cosines - odd * sines, odd * cosines + even * sines], dim=-1)
-    return pairs.reshape(x_BTNK.shape)
+    return pairs.reshape(x_BTNK.shape).to(x_BTNK.dtype)
 
 
 def unit(x: Tensor, epsilon: float) -> Tensor:
     """x over its length along the last axis."""
-    return x / (torch.sqrt(torch.sum(torch.square(x), -1, keepdim=True)) + epsilon)
+    exact = x.float()
+    length = torch.sqrt(torch.sum(torch.square(exact), -1, keepdim=True))
+    return (exact / (length + epsilon)).to(x.dtype)
 
 
 def _residual_init(config: TransformerLM) -> Initializer:
