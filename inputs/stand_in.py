@@ -10,6 +10,7 @@ from spec.workload_pb2 import Generated, Workload
 SCHEMAS = {
     "criteo1tb": Generated.CLICKS,
     "fastmri": Generated.RECONSTRUCTIONS,
+    "wmt": Generated.TRANSLATION,
     "imagenet": Generated.IMAGES,
     "mnist": Generated.IMAGES,
     "cifar10": Generated.IMAGES,
