@@ -7,10 +7,11 @@ of a text. Parameters are named by their official flattened JAX path.
 import math
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-Arrays = dict[str, np.ndarray]
+Batch = dict[str, Any]  # numpy arrays, or tuples of them
 
 
 def generator(text: str) -> np.random.Generator:
@@ -56,7 +57,7 @@ def filled(
     raise ValueError(f"{path}: kind of fill is {kind!r}, which is none of the recipe's")
 
 
-def batch(base: str) -> Arrays:
+def batch(base: str) -> Batch:
     """The batch for all variants of a base workload.
 
     Raises:
@@ -67,7 +68,7 @@ def batch(base: str) -> Arrays:
     return BATCHES[base](base)
 
 
-def _clicks(base: str) -> Arrays:
+def _clicks(base: str) -> Batch:
     dense = np.log1p(np.maximum(normal(f"{base}/dense", (4, 13)), 0) * np.float32(3))
     ids = integers(f"{base}/cat", 0, 2**24, (4, 26)).astype(np.float32)
     targets = integers(f"{base}/targets", 0, 2, (4,)).astype(np.float32)
@@ -75,8 +76,8 @@ def _clicks(base: str) -> Arrays:
     return {"inputs": inputs, "targets": targets, "weights": _weights(4)}
 
 
-def _images(num_examples: int, shape: tuple[int, ...], num_classes: int) -> Callable[[str], Arrays]:
-    def make(base: str) -> Arrays:
+def _images(num_examples: int, shape: tuple[int, ...], num_classes: int) -> Callable[[str], Batch]:
+    def make(base: str) -> Batch:
         targets = integers(f"{base}/targets", 0, num_classes, (num_examples,))
         return {
             "inputs": normal(f"{base}/inputs", (num_examples, *shape)),
@@ -87,7 +88,7 @@ def _images(num_examples: int, shape: tuple[int, ...], num_classes: int) -> Call
     return make
 
 
-def _reconstructions(base: str) -> Arrays:
+def _reconstructions(base: str) -> Batch:
     shape, tenth = (2, 320, 320), np.float32(0.1)
     return {
         "inputs": normal(f"{base}/inputs", shape),
@@ -99,6 +100,17 @@ def _reconstructions(base: str) -> Arrays:
     }
 
 
+def _speech(base: str) -> Batch:
+    """Two utterances of ten seconds, the second padded from 100,000 samples on."""
+    audio = np.float32(3276.8) * normal(f"{base}/inputs", (2, 160_000))
+    paddings = np.zeros_like(audio)
+    audio[1, 100_000:], paddings[1, 100_000:] = 0, 1
+    tokens = integers(f"{base}/targets", 1, 1024, (2, 64)).astype(np.int32)
+    token_paddings = (np.arange(64) >= np.array([[40], [25]])).astype(np.float32)
+    tokens[token_paddings == 1] = 0
+    return {"inputs": (audio, paddings), "targets": (tokens, token_paddings)}
+
+
 def _weights(num_examples: int) -> np.ndarray:
     """Ones; in a batch of four the last example does not count."""
     weights = np.ones(num_examples, np.float32)
@@ -106,11 +118,13 @@ def _weights(num_examples: int) -> np.ndarray:
     return weights
 
 
-BATCHES: dict[str, Callable[[str], Arrays]] = {
+BATCHES: dict[str, Callable[[str], Batch]] = {
     "criteo1tb": _clicks,
     "fastmri": _reconstructions,
     "imagenet_resnet": _images(4, (224, 224, 3), 1000),
     "imagenet_vit": _images(2, (224, 224, 3), 1000),
     "mnist": _images(4, (28, 28, 1), 10),
     "cifar": _images(4, (32, 32, 3), 10),
+    "librispeech_conformer": _speech,
+    "librispeech_deepspeech": _speech,
 }

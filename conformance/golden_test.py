@@ -26,7 +26,17 @@ def test_both_backends_agree_with_the_official_implementation(
 
 @needs_vectors
 @pytest.mark.parametrize(
-    "name", ["cifar", "criteo1tb", "fastmri", "imagenet_resnet", "imagenet_vit", "mnist"]
+    "name",
+    [
+        "cifar",
+        "criteo1tb",
+        "fastmri",
+        "imagenet_resnet",
+        "imagenet_vit",
+        "librispeech_conformer",
+        "librispeech_deepspeech",
+        "mnist",
+    ],
 )
 def test_official_names_are_complete(name: str) -> None:
     recorded = json.loads((VECTORS.parent / "params" / f"{name}.json").read_text())["jax"]["params"]

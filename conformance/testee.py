@@ -32,6 +32,7 @@ from conformance.filling import filled_parameter, filled_state
 from harness import tuning
 from harness.submission import ROOT, chosen_batch_size
 from inputs import pipeline
+from inputs.pipeline import named_arrays
 from spec import loading, rng
 from spec.workload_pb2 import Workload
 
@@ -44,7 +45,7 @@ class TrainingPass:
     name.
     """
 
-    logits: np.ndarray
+    logits: Any  # one array, or with paddings beside it
     loss: Arrays
     gradients: Arrays
     state: Arrays
@@ -72,6 +73,10 @@ class Testee(abc.ABC):
     @abc.abstractmethod
     def evaluation_pass(self, workload: Any, model: tuple[Any, Any], batch: Any, key: Any) -> Any:
         """Logits in evaluation mode."""
+
+    @abc.abstractmethod
+    def decoded(self, logits: Any) -> np.ndarray:
+        """Tokens that speech logits, with their paddings, stand for: [B, T], filled up with 0."""
 
     @abc.abstractmethod
     def training_pass(
@@ -122,7 +127,10 @@ class Testee(abc.ABC):
         def train(count: int, **options: Any) -> list[Arrays]:
             batches = pipeline.TrainBatches(message, seed, batch_size, **options)
             with contextlib.closing(batches):
-                return [self.fetch(self.place(b)) for b in itertools.islice(batches, count)]
+                return [
+                    named_arrays(self.fetch(self.place(b)))
+                    for b in itertools.islice(batches, count)
+                ]
 
         half = num_batches // 2
         shards = zip(*(train(num_batches, shard=(index, 2)) for index in range(2)), strict=True)
@@ -133,7 +141,7 @@ class Testee(abc.ABC):
         }
         for split in pipeline.eval_splits(message):
             batches = pipeline.eval_batches(message, split)
-            streams[split] = [self.fetch(self.place(b)) for b in batches]
+            streams[split] = [named_arrays(self.fetch(self.place(b))) for b in batches]
         return {
             f"{name}/{number}/{key}": array
             for name, batches in streams.items()
@@ -150,15 +158,16 @@ class Testee(abc.ABC):
         label_smoothing: float,
     ) -> Arrays:
         """On filled parameters and state, the last example masked out: `eval/logits`,
-        `eval/per_example`; with dropout and smoothing `train/logits`, `train/<loss entry>`,
-        `gradient/<name>` and `state/<name>` after the pass; `frozen/logits` and
-        `frozen_state/<name>` of a training pass with update_batch_norm=False.
+        `eval/per_example`, and of speech `eval/decoded`; with dropout and smoothing `train/logits`,
+        `train/<loss entry>`, `gradient/<name>` and `state/<name>` after the pass; `frozen/logits`
+        and `frozen_state/<name>` of a training pass with update_batch_norm=False.
         """
         chosen = self.workload(workload)
         batch = self.place(self._batch(workload, seed, batch_size))
         key = self.key(rng.key_words(seed, "forward"))
         logits = self.evaluation_pass(chosen, self._filled(chosen, seed), batch, key)
         loss = chosen.loss_fn(batch["targets"], logits, batch["weights"])
+        tokens = {"decoded": self.decoded(logits)} if isinstance(logits, tuple) else {}
         options = {"dropout_rate": dropout_rate, "label_smoothing": label_smoothing}
         train = self.training_pass(
             chosen, self._filled(chosen, seed), batch, key, update_batch_norm=True, **options
@@ -168,10 +177,11 @@ class Testee(abc.ABC):
         )
         return (
             named("eval", self.fetch({"logits": logits, "per_example": loss["per_example"]}))
+            | named("eval", tokens)
             | named("train", {"logits": train.logits, **train.loss})
             | named("gradient", train.gradients)
             | named("state", train.state)
-            | {"frozen/logits": frozen.logits}
+            | named("frozen", {"logits": frozen.logits})
             | named("frozen_state", frozen.state)
         )
 
@@ -261,8 +271,9 @@ class LossLogger:
         self.losses.append(metrics["loss"])
 
 
-def named(prefix: str, arrays: Arrays) -> Arrays:
-    return {f"{prefix}/{name}": array for name, array in arrays.items()}
+def named(prefix: str, arrays: dict[str, Any]) -> Arrays:
+    """Arrays with the prefix before their names; the parts of a tuple are numbered."""
+    return {f"{prefix}/{name}": array for name, array in named_arrays(arrays).items()}
 
 
 def point_of(submission: str, trial: int) -> Any:

@@ -4,18 +4,19 @@ generator, with something to learn.
 * IMAGES: each class has a smooth image of its own; an example is its class's image plus noise.
 * CLICKS: dense features and ids each carry a hidden weight; a click is a positive sum plus noise.
 * RECONSTRUCTIONS: a smooth image is the target; the input is the same, blurred, plus noise.
+* SPEECH: tones that stand for digits, and their words; see inputs/generated_speech.py.
 
 Everything is additions, multiplications and comparisons of float64, rounded once, so that the same
 bytes come out on every machine.
 """
 
 import hashlib
-import math
 
 import numpy as np
 
-from inputs.pipeline import Batch
-from spec import rng
+from inputs import generated_speech
+from inputs.drawing import integers, normal, uniform
+from inputs.pipeline import Batch, map_arrays, named_arrays
 from spec.loading import SpecError
 from spec.workload_pb2 import Generated as Message
 from spec.workload_pb2 import Workload
@@ -39,6 +40,7 @@ class Generated:
             Message.IMAGES: images,
             Message.CLICKS: clicks,
             Message.RECONSTRUCTIONS: reconstructions,
+            Message.SPEECH: generated_speech.utterances,
         }.get(options.schema)
         if make is None:
             raise SpecError(f"workload {workload.name}: dataset.generated.schema is not set")
@@ -47,24 +49,28 @@ class Generated:
         self._splits = {split: make(workload, split, size) for split, size in sizes.items()}
         digest = hashlib.sha256()
         for batch in self._splits.values():
-            for name in sorted(batch):
-                digest.update(batch[name].tobytes())
+            for _, array in sorted(named_arrays(batch).items()):
+                digest.update(array.tobytes())
         self.sha256 = digest.hexdigest()
 
     def num_examples(self, split: str) -> int:
-        return len(self._splits[split]["targets"])
+        return len(next(iter(named_arrays(self._splits[split]).values())))
 
     def batch(self, split: str, indices: np.ndarray, noise: np.ndarray | None) -> Batch:
-        return {name: array[indices] for name, array in self._splits[split].items()}
+        return map_arrays(lambda array: array[indices], self._splits[split])
+
+    def detokenize(self, tokens: list[int]) -> str:
+        """The text of a transcript's tokens."""
+        return generated_speech.detokenize(tokens)
 
 
 def images(workload: Workload, split: str, count: int) -> Batch:
     """Images float32 [count, side, side, channels] and classes int32 [count]."""
     config = getattr(workload.model, str(workload.model.WhichOneof("family")))
     side, channels = config.image_size, config.num_channels
-    patterns = smooth(_normal(workload, "patterns", (config.num_classes, *_coarse(channels))), side)
-    targets = _integers(workload, f"{split}/targets", config.num_classes, (count,))
-    noise = _normal(workload, f"{split}/noise", (count, side, side, channels))
+    patterns = smooth(normal(workload, "patterns", (config.num_classes, *_coarse(channels))), side)
+    targets = integers(workload, f"{split}/targets", config.num_classes, (count,))
+    noise = normal(workload, f"{split}/noise", (count, side, side, channels))
     inputs = patterns[targets] + workload.dataset.generated.noise * noise
     return {"inputs": inputs.astype(np.float32), "targets": targets.astype(np.int32)}
 
@@ -72,13 +78,13 @@ def images(workload: Workload, split: str, count: int) -> Batch:
 def clicks(workload: Workload, split: str, count: int) -> Batch:
     """Dense features and ids float32 [count, dense + categorical], clicks float32 [count]."""
     config = workload.model.dlrm
-    dense = np.maximum(_normal(workload, f"{split}/dense", (count, config.num_dense)), 0)
+    dense = np.maximum(normal(workload, f"{split}/dense", (count, config.num_dense)), 0)
     rows = config.vocabulary_size
     shape = (count, config.num_categorical)
-    ids = _integers(workload, f"{split}/ids", IDS_PER_ROW * rows, shape)
-    of_dense = _normal(workload, "weights/dense", (config.num_dense,))
-    of_row = _normal(workload, "weights/ids", (rows,))
-    noise = workload.dataset.generated.noise * _normal(workload, f"{split}/noise", (count,))
+    ids = integers(workload, f"{split}/ids", IDS_PER_ROW * rows, shape)
+    of_dense = normal(workload, "weights/dense", (config.num_dense,))
+    of_row = normal(workload, "weights/ids", (rows,))
+    noise = workload.dataset.generated.noise * normal(workload, f"{split}/noise", (count,))
     score = _row_sums(dense * of_dense) + _row_sums(of_row[ids % rows]) + noise
     inputs = np.concatenate([dense, ids], 1).astype(np.float32)
     return {"inputs": inputs, "targets": (score > 0).astype(np.float32)}
@@ -89,10 +95,10 @@ def reconstructions(workload: Workload, split: str, count: int) -> Batch:
     `volume_max` float32 [count] that give intensities back.
     """
     side = workload.model.unet.image_size
-    targets = smooth(_normal(workload, f"{split}/images", (count, *_coarse(1))), side)[..., 0]
-    noise = _normal(workload, f"{split}/noise", (count, side, side))
+    targets = smooth(normal(workload, f"{split}/images", (count, *_coarse(1))), side)[..., 0]
+    noise = normal(workload, f"{split}/noise", (count, side, side))
     inputs = blurred(blurred(targets)) + workload.dataset.generated.noise * noise
-    std = 1 + _uniform(workload, f"{split}/std", (count,))
+    std = 1 + uniform(workload, f"{split}/std", (count,))
     mean = 4 * std
     highest = mean + std * np.abs(targets).max((1, 2))
     batch = {"inputs": inputs, "targets": targets, "mean": mean, "std": std, "volume_max": highest}
@@ -124,17 +130,3 @@ def _row_sums(x: np.ndarray) -> np.ndarray:
 
 def _coarse(channels: int) -> tuple[int, int, int]:
     return COARSE, COARSE, channels
-
-
-def _uniform(workload: Workload, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    key = rng.key(workload.dataset.generated.seed, "generated", name)
-    return rng.uniform64(key, math.prod(shape)).reshape(shape)
-
-
-def _normal(workload: Workload, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    return rng.normal_quantile(_uniform(workload, name, shape).ravel()).reshape(shape)
-
-
-def _integers(workload: Workload, name: str, high: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Uniform int64 in [0, high)."""
-    return (_uniform(workload, name, shape) * high).astype(np.int64)

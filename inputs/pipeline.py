@@ -13,7 +13,7 @@ import functools
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from spec import rng
 from spec.loading import SpecError
 from spec.workload_pb2 import Workload
 
-Batch = dict[str, np.ndarray]
+Batch = dict[str, Any]  # numpy arrays, or tuples of them where an input or a target has parts
 SPLITS = ("train", "eval_train", "validation", "test")
 
 
@@ -184,18 +184,40 @@ def eval_batch(
     chosen = indices[number * size : (number + 1) * size]
     batch = source.batch("train" if split == "eval_train" else split, chosen, None)
     batch["weights"] = weights_of(batch)
-    batch = {name: _pad(array, size) for name, array in batch.items()}
     rows = size // shard[1]
-    return {name: array[shard[0] * rows : (shard[0] + 1) * rows] for name, array in batch.items()}
+    chosen_rows = slice(shard[0] * rows, (shard[0] + 1) * rows)
+    return map_arrays(lambda array: _pad(array, size)[chosen_rows], batch)
 
 
 def weights_of(batch: Batch) -> np.ndarray:
     """The batch's own weights, or ones: float32, one for every label of `targets`, and one for every
-    example where these are images.
+    example where these are images or have parts.
     """
     targets = batch["targets"]
-    shape = targets.shape if targets.ndim < 3 else targets.shape[:1]
+    if isinstance(targets, tuple):
+        shape = targets[0].shape[:1]
+    else:
+        shape = targets.shape if targets.ndim < 3 else targets.shape[:1]
     return batch.get("weights", np.ones(shape, np.float32))
+
+
+def map_arrays(function: Callable[[np.ndarray], np.ndarray], batch: Batch) -> Batch:
+    """The batch with the function applied to each of its arrays."""
+    return {
+        name: tuple(map(function, value)) if isinstance(value, tuple) else function(value)
+        for name, value in batch.items()
+    }
+
+
+def named_arrays(batch: Batch) -> dict[str, np.ndarray]:
+    """The batch's arrays by name; those of a tuple are `<name>/0` and so on."""
+    named = {}
+    for name, value in batch.items():
+        if isinstance(value, tuple):
+            named |= {f"{name}/{number}": array for number, array in enumerate(value)}
+        else:
+            named[name] = value
+    return named
 
 
 def _pad(array: np.ndarray, size: int) -> np.ndarray:

@@ -19,3 +19,10 @@ def test_rotary_by_hand() -> None:
     cosines, sines = positions.rotary(3, 4, 100.0)
     np.testing.assert_allclose(cosines[2], [math.cos(2), math.cos(0.2)], rtol=1e-6)
     np.testing.assert_allclose(sines[2], [math.sin(2), math.sin(0.2)], rtol=1e-6)
+
+
+def test_sinusoids_known_answers() -> None:
+    # Measured on the official Conformer.
+    table = positions.sinusoids(500, 512)
+    found = [table[3, 0], table[3, 1], table[3, 255], table[3, 256], table[499, 300]]
+    np.testing.assert_allclose(found, [0.14112, 0.245481, 0.0003, -0.989992, 0.261931], atol=2e-5)

@@ -45,9 +45,9 @@ def _mesh() -> Mesh:
     return Mesh(np.array(jax.devices()), ("batch",))
 
 
-def place_batch(batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
-    """Puts a global batch on the devices, split along the first axis, which their number must
-    divide.
+def place_batch(batch: dict[str, Any]) -> dict[str, Any]:
+    """Puts a global batch of numpy arrays, or tuples of them, on the devices, split along the first
+    axis, which their number must divide.
     """
     return _put(batch, get_batch_dim_sharding())
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from spec.workload_pb2 import Precision
 
@@ -28,9 +27,15 @@ def device() -> torch.device:
     )
 
 
-def place_batch(batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    """Puts a batch on the device."""
-    return {name: torch.from_numpy(array).to(device()) for name, array in batch.items()}
+def place_batch(batch: dict[str, Any]) -> dict[str, Any]:
+    """Puts a batch of numpy arrays, or tuples of them, on the device."""
+    return {name: _placed(value) for name, value in batch.items()}
+
+
+def _placed(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_placed, value))
+    return torch.from_numpy(value).to(device())
 
 
 def rng(words: np.ndarray) -> np.ndarray:

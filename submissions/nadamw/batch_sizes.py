@@ -24,6 +24,8 @@ BASELINE = {
     "tiny/imagenet_vit": 32,
     "tiny/criteo1tb": 64,
     "tiny/fastmri": 16,
+    "tiny/librispeech_conformer": 16,
+    "tiny/librispeech_deepspeech": 16,
 }
 
 
