@@ -117,16 +117,16 @@ def test_ctc_loss(backend: str) -> None:
 def test_gradients_of_the_ctc_loss() -> None:
     case = golden("ctc_loss")
     logits, tokens = np.array(case["logits"], np.float32), np.array(case["labels"], np.int32)
-    labels = tokens, padded_from(case["label_lengths"], tokens.shape[1])
-    paddings = padded_from(case["logit_lengths"], logits.shape[1])
+    labels: Any = tokens, padded_from(case["label_lengths"], tokens.shape[1])
+    paddings: Any = padded_from(case["logit_lengths"], logits.shape[1])
     expected = np.array(case["jax_grad_summed"])
 
     def total(logits: Any) -> Any:
         return jax_losses.ctc(labels, (logits, paddings), 0.0).sum()
 
     np.testing.assert_allclose(jax.grad(total)(logits), expected, atol=5e-6)
-    held = torch.tensor(logits, requires_grad=True)
-    tensors = tuple(map(torch.as_tensor, labels))
+    held: Any = torch.tensor(logits, requires_grad=True)
+    tensors: Any = tuple(map(torch.as_tensor, labels))
     pytorch_losses.ctc(tensors, (held, torch.as_tensor(paddings)), 0.0).sum().backward()
     np.testing.assert_allclose(held.grad, expected, atol=5e-6)
 
@@ -169,9 +169,11 @@ def test_log_mel_features(backend: str) -> None:
     wave[1, 5000:] = 0
     paddings = padded_from([8000, 5000], 8000)
     if backend == "jax":
-        features, padded = jax_speech.LogMelFeatures()(wave, paddings)
+        features, padded = jax_speech.LogMelFeatures()(
+            jax.numpy.asarray(wave), jax.numpy.asarray(paddings)
+        )
     else:
-        module = pytorch_speech.LogMelFeatures()
+        module: Any = pytorch_speech.LogMelFeatures()
         for name, value in module.constants.items():
             getattr(module, name).copy_(torch.as_tensor(value))
         features, padded = module(torch.as_tensor(wave), torch.as_tensor(paddings))

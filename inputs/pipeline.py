@@ -211,7 +211,7 @@ def map_arrays(function: Callable[[np.ndarray], np.ndarray], batch: Batch) -> Ba
 
 def named_arrays(batch: Batch) -> dict[str, np.ndarray]:
     """The batch's arrays by name; those of a tuple are `<name>/0` and so on."""
-    named = {}
+    named: dict[str, np.ndarray] = {}
     for name, value in batch.items():
         if isinstance(value, tuple):
             named |= {f"{name}/{number}": array for number, array in enumerate(value)}

@@ -42,7 +42,7 @@ def test_log_mel_features_of_two_tones() -> None:
     sines = (a * np.sin(2 * np.pi * f * times / 16_000) for a, f in tones)
     wave[0, :16_000] = np.round(sum(sines))
     paddings = (np.arange(320_000) >= 16_000).astype(np.float32)[None]
-    features, padded = speech.LogMelFeatures()(wave, paddings)
+    features, padded = speech.LogMelFeatures()(jnp.asarray(wave), jnp.asarray(paddings))
     assert features.shape == (1, 1998, 80) and int((1 - padded).sum()) == 100
     places = ([0, 0, 50, 50, 99, 98, 100, 1997], [10, 40, 11, 55, 10, 79, 0, 79])
     expected = [2.31892, -1.51203, 2.25194, -1.43645, 1.74838, 0.35592, -1.13763, -1.33270]
@@ -65,7 +65,7 @@ def test_spec_augment_by_hand() -> None:
 
 
 def test_masked_batch_norm_counts_valid_frames() -> None:
-    norm = speech.MaskedBatchNorm(1, decay=0.9, epsilon=0.0)
+    norm: Any = speech.MaskedBatchNorm(1, decay=0.9, epsilon=0.0)
     norm.scale, norm.bias = nnx.Param(jnp.array([1.0])), nnx.Param(jnp.array([0.5]))
     norm.mean, norm.var = nnx.BatchStat(jnp.array([10.0])), nnx.BatchStat(jnp.array([4.0]))
     x = jnp.array([[[1.0], [3.0], [99.0]]])  # of the valid ones the mean is 2, the variance 1
@@ -136,6 +136,7 @@ def test_ctc_by_hand() -> None:
     assert loss([1, 1]) == losses.INFEASIBLE  # needs a blank between
 
 
+@pytest.mark.filterwarnings("ignore:optax.global_norm:DeprecationWarning")
 def test_a_step_is_compiled_once_over_ragged_utterances() -> None:
     workload = Workload(loading.load_workload(TINY[0]), "v0.6")
     params, state = workload.init_model_fn(rng.key_words(0, "model"))

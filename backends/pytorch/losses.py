@@ -63,10 +63,16 @@ def ctc(
     log_p_TBC = F.log_softmax(logits_BTC, -1).transpose(0, 1).double()
     num_frames, lengths = torch.sum(1 - paddings_BT, 1).long(), label_lengths(labels).long()
     tokens = tokens_BN.long()
-    arguments = [tokens, num_frames, lengths]
-    if torch.are_deterministic_algorithms_enabled():  # the gradient on a GPU is not
-        log_p_TBC, *arguments = (x.cpu() for x in (log_p_TBC, *arguments))
-    loss = F.ctc_loss(log_p_TBC, *arguments, reduction="none", zero_infinity=True)
+    # On a GPU the gradient is not deterministic.
+    place = "cpu" if torch.are_deterministic_algorithms_enabled() else log_p_TBC.device
+    loss = F.ctc_loss(
+        log_p_TBC.to(place),
+        tokens.to(place),
+        num_frames.to(place),
+        lengths.to(place),
+        reduction="none",
+        zero_infinity=True,
+    )
     repeated = (tokens[:, 1:] == tokens[:, :-1]) * (1 - label_paddings_BN[:, 1:])
     feasible = num_frames >= lengths + torch.sum(repeated, 1)
     return torch.where(feasible, loss.to(feasible.device).to(logits_BTC.dtype), INFEASIBLE)

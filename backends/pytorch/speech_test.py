@@ -65,7 +65,7 @@ def test_spec_augment_by_hand() -> None:
 
 
 def test_masked_batch_norm_counts_valid_frames() -> None:
-    norm = speech.MaskedBatchNorm(1, decay=0.9, epsilon=0.0)
+    norm: Any = speech.MaskedBatchNorm(1, decay=0.9, epsilon=0.0)
     x = torch.tensor([[[1.0], [3.0], [99.0]]])  # of the valid ones the mean is 2, the variance 1
     paddings = torch.tensor([[0.0, 0.0, 1.0]])
     how = Pass(train=True, update_batch_norm=True)
