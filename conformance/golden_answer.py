@@ -10,8 +10,8 @@ import numpy as np
 
 from conformance import golden_streams, golden_vectors
 from conformance.golden_vectors import Summary, Vectors
+from inputs.pipeline import named_arrays
 from spec import official
-from spec.parameters import flatten
 
 if TYPE_CHECKING:
     from conformance.testee import Testee
@@ -29,14 +29,18 @@ def answer(testee: Testee, file: Path) -> Arrays:
     shapes |= {name: array.shape for name, array in workload.initial_state.items()}
     paths = official.jax_paths(vectors.workload.model, shapes)
     arrays = {name: _filled(vectors, paths[name], shape) for name, shape in shapes.items()}
-    found = _summaries("input", flatten(batch)) | _summaries("train_input", flatten(train_batch))
+    found = _summaries("input", named_arrays(batch))
+    found |= _summaries("train_input", named_arrays(train_batch))
     found |= _summaries("parameter", arrays, paths)
     state = {name: arrays.pop(name) for name in workload.initial_state}
     model = workload.import_model(arrays, state)
     del arrays  # they may be gigabytes
     placed, key = testee.place(batch), testee.key(np.zeros(2, np.uint32))
     logits = testee.evaluation_pass(workload, model, placed, key)
-    found |= _summaries("eval", {"logits": testee.fetch(logits)})
+    found |= _logits("eval", testee.fetch(logits))
+    if isinstance(logits, tuple):
+        rows = testee.decoded(logits)
+        found["eval/decoded"] = golden_vectors.of_rows(np.trim_zeros(row, "b") for row in rows)
     for name in ("loss", *vectors.recorded["eval"].get("extra_losses", {})):
         loss = testee.fetch(_loss(workload, placed, logits, name))
         found |= _summaries(f"eval/{name}", _with_mean(loss))
@@ -60,7 +64,7 @@ def answer(testee: Testee, file: Path) -> Arrays:
         found
         | gradients
         | {"gradient_norm": golden_vectors.of_array(np.asarray(norm))}
-        | _summaries("train", {"logits": train.logits})
+        | _logits("train", train.logits)
         | _summaries("train/loss", _with_mean(train.loss))
         | _summaries("state", train.state, paths)
     )
@@ -72,7 +76,7 @@ def _filled(vectors: Vectors, path: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def _loss(workload: Any, batch: Any, logits: Any, name: str) -> Any:
     """The loss, or a file's other one: `no_mask`, or `label_smoothing_<number>`."""
-    mask = None if name == "no_mask" else batch["weights"]
+    mask = None if name == "no_mask" else batch.get("weights")
     smoothing = name.removeprefix("label_smoothing_")
     rate = float(smoothing) if smoothing != name else 0.0
     return workload.loss_fn(batch["targets"], logits, mask, label_smoothing=rate)
@@ -87,6 +91,15 @@ def _correct_tokens(logits: np.ndarray, batch: Arrays) -> Arrays:
 
 def _with_mean(loss: Arrays) -> Arrays:
     return loss | {"mean": loss["summed"] / loss["n_valid_examples"]}
+
+
+def _logits(prefix: str, logits: Any) -> dict[str, Summary]:
+    """Logits; where these have paddings, too, with 0 at padded frames."""
+    if not isinstance(logits, tuple):
+        return _summaries(prefix, {"logits": logits})
+    frames, paddings = logits
+    unpadded = np.where(paddings[..., None] == 0, frames, 0)
+    return _summaries(prefix, {"logits": unpadded, "logit_paddings": paddings})
 
 
 def _summaries(

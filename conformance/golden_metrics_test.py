@@ -1,4 +1,4 @@
-"""Losses and SSIM of both backends against numbers measured on the official implementation."""
+"""Losses, SSIM, decoding and word errors of both backends against numbers measured on the official implementation."""
 
 import json
 from typing import Any
@@ -10,11 +10,16 @@ import torch
 
 from backends.jax import losses as jax_losses
 from backends.jax import metrics as jax_metrics
+from backends.jax import speech as jax_speech
 from backends.pytorch import losses as pytorch_losses
 from backends.pytorch import metrics as pytorch_metrics
+from backends.pytorch import speech as pytorch_speech
+from conformance import golden_streams
 from conformance.testing import GOLDEN, needs_vectors
 from spec import metrics as spec_metrics
+from spec import word_errors
 from spec.workload_pb2 import (
+    CTC_LOSS,
     MEAN_ABSOLUTE_ERROR,
     MULTI_LABEL,
     SIGMOID_CROSS_ENTROPY,
@@ -112,3 +117,103 @@ def test_structural_similarity(backend: str) -> None:
         images, references = (fields[name] * std + mean for name in ("logits", "targets"))
         found = metrics.ssim(array(images), array(references), array(fields["volume_max"]))
         np.testing.assert_allclose(np.asarray(found), case["jax_scaled"], atol=2e-6)
+
+
+def padded_from(lengths: Any, size: int) -> np.ndarray:
+    return (np.arange(size) >= np.array(lengths)[:, None]).astype(np.float32)
+
+
+def speech_losses(backend: str, frames: Any, lengths: Any) -> np.ndarray:
+    module, _, array = BACKENDS[backend]
+    case = golden("ctc_loss")
+    logits, tokens = np.array(case["logits"], np.float32), np.array(case["labels"], np.int32)
+    labels = tokens, padded_from(lengths, tokens.shape[1])
+    outputs = logits, padded_from(frames, logits.shape[1])
+    return np.asarray(
+        module.LOSSES[CTC_LOSS](tuple(map(array, labels)), tuple(map(array, outputs)), 0.0)
+    )
+
+
+@needs_vectors
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_ctc_loss(backend: str) -> None:
+    case = golden("ctc_loss")
+    frames, lengths = case["logit_lengths"], case["label_lengths"]
+    expected = case["loss"]["jax"]["per_example"]
+    np.testing.assert_allclose(speech_losses(backend, frames, lengths), expected, rtol=1e-6)
+    expected = case["empty_labels"]["jax"]["per_example"]
+    np.testing.assert_allclose(speech_losses(backend, frames, [0] * 4), expected, rtol=1e-6)
+    found = speech_losses(backend, [2] * 4, lengths)
+    expected = case["infeasible_2_frames"]["jax"]["per_example"]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    assert (found[[0, 1, 3]] == BACKENDS[backend][0].INFEASIBLE).all()
+
+
+@needs_vectors
+def test_gradients_of_the_ctc_loss() -> None:
+    case = golden("ctc_loss")
+    logits, tokens = np.array(case["logits"], np.float32), np.array(case["labels"], np.int32)
+    labels: Any = tokens, padded_from(case["label_lengths"], tokens.shape[1])
+    paddings: Any = padded_from(case["logit_lengths"], logits.shape[1])
+    expected = np.array(case["jax_grad_summed"])
+
+    def total(logits: Any) -> Any:
+        return jax_losses.ctc(labels, (logits, paddings), 0.0).sum()
+
+    np.testing.assert_allclose(jax.grad(total)(logits), expected, atol=5e-6)
+    held: Any = torch.tensor(logits, requires_grad=True)
+    tensors: Any = tuple(map(torch.as_tensor, labels))
+    pytorch_losses.ctc(tensors, (held, torch.as_tensor(paddings)), 0.0).sum().backward()
+    np.testing.assert_allclose(held.grad, expected, atol=5e-6)
+
+
+@needs_vectors
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_greedy_decoding(backend: str) -> None:
+    _, metrics, array = BACKENDS[backend]
+    case = golden("ctc_greedy_decode")["random"]
+    logits = 2 * golden_streams.normal("metrics/greedy/logits", (3, 24, 6))
+    logits[..., 0] += 1
+    found = metrics.greedy_ctc(array(logits), array(padded_from(case["lengths"], 24)))
+    np.testing.assert_array_equal(found, case["jax_ids"])
+    case = golden("ctc_greedy_decode")["framewise"]
+    frames = np.eye(6, dtype=np.float32)[np.array(case["frames"])]
+    found = metrics.greedy_ctc(array(frames), array(padded_from(case["lengths"], 10)))
+    np.testing.assert_array_equal(found, case["torch_ids"])
+
+
+@needs_vectors
+def test_word_errors() -> None:
+    case = golden("wer")
+    found, expected = case["hyps"], case["refs"]
+    plain = word_errors.count(found, expected)
+    assert plain == (case["plain_text_word_errors"], case["plain_text_num_words"])
+    assert word_errors.printed(found[0]) == case["string_form_used_by_reference"]
+    printed = word_errors.count(map(word_errors.printed, found), map(word_errors.printed, expected))
+    assert printed == (case["word_errors"], case["num_words"])
+    for pair in golden("edit_distance")["cases"]:
+        assert word_errors.count([pair["source"]], [pair["target"]])[0] == pair["distance"]
+
+
+@needs_vectors
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_log_mel_features(backend: str) -> None:
+    case = golden("log_mel_frontend")["jax"]
+    wave = np.float32(3276.8) * golden_streams.normal("metrics/mel/wave", (2, 8000))
+    times = np.arange(8000, dtype=np.float32)
+    wave[0] += (8000 * np.sin(2 * np.pi * 440 / 16000 * times)).astype(np.float32)
+    wave[1, 5000:] = 0
+    paddings = padded_from([8000, 5000], 8000)
+    if backend == "jax":
+        features, padded = jax_speech.LogMelFeatures()(
+            jax.numpy.asarray(wave), jax.numpy.asarray(paddings)
+        )
+    else:
+        module: Any = pytorch_speech.LogMelFeatures()
+        for name, value in module.constants.items():
+            getattr(module, name).copy_(torch.as_tensor(value))
+        features, padded = module(torch.as_tensor(wave), torch.as_tensor(paddings))
+    np.testing.assert_allclose(features[0, 0], case["row0_frame0"], atol=3e-4)
+    np.testing.assert_allclose(features[0, 25], case["row0_frame25"], atol=3e-4)
+    np.testing.assert_allclose(np.linalg.norm(features), case["l2"], rtol=1e-5)
+    np.testing.assert_array_equal(padded, case["paddings"])

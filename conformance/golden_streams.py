@@ -14,7 +14,7 @@ import numpy as np
 from inputs.graphs import UNKNOWN, Graphs, GraphSource
 from spec.workload_pb2 import GraphPacking
 
-Arrays = dict[str, Any]  # of arrays, or of dicts of arrays
+Batch = dict[str, Any]  # numpy arrays, or tuples or dictionaries of them
 
 
 def generator(text: str) -> np.random.Generator:
@@ -60,7 +60,7 @@ def filled(
     raise ValueError(f"{path}: kind of fill is {kind!r}, which is none of the recipe's")
 
 
-def batch(base: str) -> Arrays:
+def batch(base: str) -> Batch:
     """The batch for all variants of a base workload.
 
     Raises:
@@ -71,12 +71,12 @@ def batch(base: str) -> Arrays:
     return BATCHES[base](base)
 
 
-def train_batch(base: str) -> Arrays:
+def train_batch(base: str) -> Batch:
     """The training batch: that for evaluation, but where the recipe has another."""
     return TRAIN_BATCHES.get(base, batch)(base)
 
 
-def _clicks(base: str) -> Arrays:
+def _clicks(base: str) -> Batch:
     dense = np.log1p(np.maximum(normal(f"{base}/dense", (4, 13)), 0) * np.float32(3))
     ids = integers(f"{base}/cat", 0, 2**24, (4, 26)).astype(np.float32)
     targets = integers(f"{base}/targets", 0, 2, (4,)).astype(np.float32)
@@ -84,8 +84,8 @@ def _clicks(base: str) -> Arrays:
     return {"inputs": inputs, "targets": targets, "weights": _weights(4)}
 
 
-def _images(num_examples: int, shape: tuple[int, ...], num_classes: int) -> Callable[[str], Arrays]:
-    def make(base: str) -> Arrays:
+def _images(num_examples: int, shape: tuple[int, ...], num_classes: int) -> Callable[[str], Batch]:
+    def make(base: str) -> Batch:
         targets = integers(f"{base}/targets", 0, num_classes, (num_examples,))
         return {
             "inputs": normal(f"{base}/inputs", (num_examples, *shape)),
@@ -96,7 +96,7 @@ def _images(num_examples: int, shape: tuple[int, ...], num_classes: int) -> Call
     return make
 
 
-def _reconstructions(base: str) -> Arrays:
+def _reconstructions(base: str) -> Batch:
     shape, tenth = (2, 320, 320), np.float32(0.1)
     return {
         "inputs": normal(f"{base}/inputs", shape),
@@ -108,7 +108,7 @@ def _reconstructions(base: str) -> Arrays:
     }
 
 
-def _graphs(base: str) -> Arrays:
+def _graphs(base: str) -> Batch:
     """Four graphs of as many edges as nodes, in one part."""
     num_nodes = integers(f"{base}/n_node", 5, 26, (4,))
     sized = list(enumerate(num_nodes.tolist()))
@@ -136,7 +136,7 @@ def _graphs(base: str) -> Arrays:
     return source.batch("train", np.arange(4)[None], None)
 
 
-def _sentences(base: str) -> Arrays:
+def _sentences(base: str) -> Batch:
     """Two unpacked pairs."""
     inputs = _tokens(f"{base}/inputs")
     targets = _tokens(f"{base}/targets")
@@ -146,7 +146,7 @@ def _sentences(base: str) -> Arrays:
     return {"inputs": inputs, "targets": targets, "weights": (targets > 0).astype(np.float32)}
 
 
-def _packed_sentences(base: str) -> Arrays:
+def _packed_sentences(base: str) -> Batch:
     """Two rows of three and two pairs."""
     result = {}
     for side, lengths in (
@@ -168,6 +168,17 @@ def _tokens(stream: str) -> np.ndarray:
     return integers(stream, 1, 32000, (2, 64)).astype(np.int32)
 
 
+def _speech(base: str) -> Batch:
+    """Two utterances of ten seconds, the second padded from 100,000 samples on."""
+    audio = np.float32(3276.8) * normal(f"{base}/inputs", (2, 160_000))
+    paddings = np.zeros_like(audio)
+    audio[1, 100_000:], paddings[1, 100_000:] = 0, 1
+    tokens = integers(f"{base}/targets", 1, 1024, (2, 64)).astype(np.int32)
+    token_paddings = (np.arange(64) >= np.array([[40], [25]])).astype(np.float32)
+    tokens[token_paddings == 1] = 0
+    return {"inputs": (audio, paddings), "targets": (tokens, token_paddings)}
+
+
 def _weights(num_examples: int) -> np.ndarray:
     """Ones; in a batch of four the last example does not count."""
     weights = np.ones(num_examples, np.float32)
@@ -175,7 +186,7 @@ def _weights(num_examples: int) -> np.ndarray:
     return weights
 
 
-BATCHES: dict[str, Callable[[str], Arrays]] = {
+BATCHES: dict[str, Callable[[str], Batch]] = {
     "criteo1tb": _clicks,
     "fastmri": _reconstructions,
     "imagenet_resnet": _images(4, (224, 224, 3), 1000),
@@ -184,5 +195,7 @@ BATCHES: dict[str, Callable[[str], Arrays]] = {
     "cifar": _images(4, (32, 32, 3), 10),
     "ogbg": _graphs,
     "wmt": _sentences,
+    "librispeech_conformer": _speech,
+    "librispeech_deepspeech": _speech,
 }
-TRAIN_BATCHES: dict[str, Callable[[str], Arrays]] = {"wmt": _packed_sentences}
+TRAIN_BATCHES: dict[str, Callable[[str], Batch]] = {"wmt": _packed_sentences}

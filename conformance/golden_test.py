@@ -33,6 +33,8 @@ def test_both_backends_agree_with_the_official_implementation(
         "fastmri",
         "imagenet_resnet",
         "imagenet_vit",
+        "librispeech_conformer",
+        "librispeech_deepspeech",
         "mnist",
         "ogbg",
         "wmt",

@@ -8,7 +8,7 @@ A file records arrays by summaries: shape, sum, Euclidean norm and first values.
 import dataclasses
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ CHANGES = {
 LOSSES = ("summed", "n_valid_examples", "mean")
 CORRECT_TOKENS = ("accuracy_sum", "accuracy_denominator")  # of a translation's evaluation
 METRICS = {"ssim"}  # recorded by example; an evaluation has their mean
-BOOKKEEPING = {"repeat_bitwise_equal", "mean_loss_jit"}
+BOOKKEEPING = {"repeat_bitwise_equal", "mean_loss_jit", "logit_lengths"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +95,9 @@ def read(path: Path) -> Vectors:
     if not workload.HasField("model"):
         raise SpecError(f"{path}: workload {name} has no model yet")
     workload = loading.overlay(workload, text_format.Parse(change, Workload()))
+    if recorded.get("specaug") is False:
+        family = getattr(workload.model, str(workload.model.WhichOneof("family")))
+        family.spec_augment.num_time_masks = family.spec_augment.num_frequency_masks = 0
     return Vectors(path.stem, workload, base, embedding_scale, recorded)
 
 
@@ -106,7 +109,7 @@ def expected(vectors: Vectors) -> Iterator[tuple[str, Summary | None]]:
             yield f"parameter/{path}", _summary(summary)
     for block, prefix in (("eval_inputs", "input"), ("train_inputs", "train_input")):
         for key, summary in recorded.get(block, {}).items():
-            name = key.removeprefix("['").replace("']", "")
+            name = key.removeprefix("['").replace("']", "").replace("[", "/").replace("]", "")
             yield f"{prefix}/{name}", _summary(summary)
     for mode in ("eval", "train"):
         yield from _pass(mode, recorded[mode])
@@ -114,8 +117,14 @@ def expected(vectors: Vectors) -> Iterator[tuple[str, Summary | None]]:
 
 def _pass(mode: str, block: dict[str, Any]) -> Iterator[tuple[str, Summary | None]]:
     for key, value in block.items():
-        if key == "logits":
+        if key == "logits" and "logits_unpadded" in block:
+            continue  # padded frames mean nothing: the other entry has 0 there
+        if key in ("logits", "logits_unpadded"):
             yield f"{mode}/logits", _summary(value)
+        elif key == "logit_paddings":
+            yield f"{mode}/logit_paddings", _summary(value)
+        elif key == "greedy_decode":
+            yield f"{mode}/decoded", of_rows(value)
         elif key == "loss":
             yield from _loss(f"{mode}/loss", value)
         elif key == "extra_losses":
@@ -144,7 +153,7 @@ def _loss(prefix: str, block: dict[str, Any]) -> Iterator[tuple[str, Summary]]:
 
 
 def _summary(block: dict[str, Any]) -> Summary:
-    first = next(block[key] for key in ("first16", "first8", "first4") if key in block)
+    first = next((block[key] for key in ("first16", "first8", "first4") if key in block), ())
     shape = tuple(n for n in block["shape"] if n != 1)
     return Summary(shape, block["sum"], block["l2"], tuple(first))
 
@@ -157,6 +166,12 @@ def of_array(array: np.ndarray) -> Summary:
     norm = math.sqrt(math.fsum(float(piece @ piece) for piece in pieces))
     shape = tuple(n for n in np.shape(array) if n != 1)
     return Summary(shape, total, norm, tuple(flat[:16].astype(np.float64).tolist()))
+
+
+def of_rows(rows: Iterable[Sequence[int]]) -> Summary:
+    """The summary of rows of tokens, each with its number, which begins it."""
+    flat = [number for row in rows for number in (len(row), *row)]
+    return of_array(np.array(flat))
 
 
 def error(found: Summary, golden: Summary, floor: float = 0.0) -> float:
@@ -172,7 +187,7 @@ def error(found: Summary, golden: Summary, floor: float = 0.0) -> float:
     return max(
         _ratio(abs(found.total - golden.total), scale * math.sqrt(golden.size)),
         _ratio(abs(found.norm - golden.norm), scale),
-        _ratio(float(np.linalg.norm(a - b)), first_scale),
+        _ratio(float(np.linalg.norm(a - b)), first_scale) if count else 0.0,
     )
 
 

@@ -87,9 +87,9 @@ def _smoothing_over_the_others(labels: Tensor, logits: Tensor, smoothing: float)
 
 
 def _all_valid(original: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[str, Tensor]]:
-    def wrong(per_example: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
+    def wrong(per_example: Tensor, *others: Any) -> dict[str, Tensor]:
         count = torch.tensor(float(per_example.numel()))
-        return original(per_example, mask) | {"n_valid_examples": count}
+        return original(per_example, *others) | {"n_valid_examples": count}
 
     return wrong
 

@@ -33,9 +33,9 @@ from harness import tuning
 from harness.submission import ROOT, chosen_batch_size
 from inputs import pipeline
 from inputs import stand_in as stand_ins
+from inputs.pipeline import named_arrays
 from spec import loading, rng
 from spec.parameter_pb2 import EMBEDDING, Parameter
-from spec.parameters import flatten
 from spec.workload_pb2 import TRANSLATION, Workload
 
 Arrays = dict[str, np.ndarray]
@@ -47,7 +47,7 @@ class TrainingPass:
     name.
     """
 
-    logits: np.ndarray
+    logits: Any  # one array, or with paddings beside it
     loss: Arrays
     gradients: Arrays
     state: Arrays
@@ -75,6 +75,10 @@ class Testee(abc.ABC):
     @abc.abstractmethod
     def evaluation_pass(self, workload: Any, model: tuple[Any, Any], batch: Any, key: Any) -> Any:
         """Logits in evaluation mode."""
+
+    @abc.abstractmethod
+    def decoded(self, logits: Any) -> np.ndarray:
+        """Tokens that speech logits, with their paddings, stand for: [B, T], filled up with 0."""
 
     @abc.abstractmethod
     def training_pass(
@@ -154,8 +158,8 @@ class Testee(abc.ABC):
         stand_in: bool,
     ) -> Arrays:
         """On filled parameters and state, the last example masked out: `eval/logits`,
-        `eval/per_example`; with dropout and smoothing `train/logits`, `train/<loss entry>`,
-        `gradient/<name>` and `state/<name>` after the pass; `frozen/logits` and
+        `eval/per_example`, and of speech `eval/decoded`; with dropout and smoothing `train/logits`,
+        `train/<loss entry>`, `gradient/<name>` and `state/<name>` after the pass; `frozen/logits` and
         `frozen_state/<name>` of a training pass with update_batch_norm=False. Of the gradient of an
         embedding only the rows are given that are not zero, whose numbers are
         `gradient_rows/<name>`.
@@ -167,6 +171,7 @@ class Testee(abc.ABC):
         key = self.key(rng.key_words(seed, "forward"))
         logits = self.evaluation_pass(chosen, self._filled(chosen, seed), batch, key)
         loss = chosen.loss_fn(batch["targets"], logits, batch["weights"])
+        tokens = {"decoded": self.decoded(logits)} if isinstance(logits, tuple) else {}
         options = {"dropout_rate": dropout_rate, "label_smoothing": label_smoothing}
         train = self.training_pass(
             chosen, self._filled(chosen, seed), batch, key, update_batch_norm=True, **options
@@ -176,10 +181,11 @@ class Testee(abc.ABC):
         )
         return (
             named("eval", self.fetch({"logits": logits, "per_example": loss["per_example"]}))
+            | named("eval", tokens)
             | named("train", {"logits": train.logits, **train.loss})
             | nonzero_rows(train.gradients, chosen.parameters)
             | named("state", train.state)
-            | {"frozen/logits": frozen.logits}
+            | named("frozen", {"logits": frozen.logits})
             | named("frozen_state", frozen.state)
         )
 
@@ -258,7 +264,7 @@ class Testee(abc.ABC):
         )
 
     def _on_devices(self, batch: dict[str, Any]) -> Arrays:
-        return flatten(self.fetch(self.place(batch)))
+        return named_arrays(self.fetch(self.place(batch)))
 
     def _batch(self, workload: str, seed: int, batch_size: int, stand_in: bool) -> dict[str, Any]:
         message = loading.load_workload(workload)
@@ -295,8 +301,9 @@ def nonzero_rows(gradients: Arrays, parameters: Iterable[Parameter]) -> Arrays:
     return named("gradient", found) | named("gradient_rows", rows)
 
 
-def named(prefix: str, arrays: Arrays) -> Arrays:
-    return {f"{prefix}/{name}": array for name, array in arrays.items()}
+def named(prefix: str, arrays: dict[str, Any]) -> Arrays:
+    """Arrays with the prefix before their names; the parts of a tuple are numbered."""
+    return {f"{prefix}/{name}": array for name, array in named_arrays(arrays).items()}
 
 
 def point_of(submission: str, trial: int) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from backends.jax import placement
+from backends.jax import metrics, placement
 from backends.jax.workload import Workload
 from conformance.testee import Arrays, Testee, TrainingPass
 from spec.interface import ForwardPassMode
@@ -39,12 +39,15 @@ class JaxTestee(Testee):
         self, workload: Workload, model: tuple[Any, Any], batch: Any, key: Any
     ) -> Any:
         @jax.jit
-        def logits(params: Any, state: Any) -> Any:
+        def logits(params: Any, state: Any, batch: Any) -> Any:
             return workload.model_fn(
                 params, batch, state, ForwardPassMode.EVAL, key, update_batch_norm=False
             )[0]
 
-        return logits(*model)
+        return logits(*model, batch)
+
+    def decoded(self, logits: Any) -> np.ndarray:
+        return self.fetch(metrics.greedy_ctc(*logits))
 
     def training_pass(
         self,
@@ -60,7 +63,7 @@ class JaxTestee(Testee):
         params, state = model
 
         @functools.partial(jax.value_and_grad, has_aux=True)
-        def mean_loss(params: Any) -> tuple[Any, tuple[Any, Any, Any]]:
+        def mean_loss(params: Any, batch: Any) -> tuple[Any, tuple[Any, Any, Any]]:
             logits, new_state = workload.model_fn(
                 params,
                 batch,
@@ -71,10 +74,10 @@ class JaxTestee(Testee):
                 dropout_rate,
             )
             loss = workload.loss_fn(
-                batch["targets"], logits, batch["weights"], label_smoothing=label_smoothing
+                batch["targets"], logits, batch.get("weights"), label_smoothing=label_smoothing
             )
             return loss["summed"] / loss["n_valid_examples"], (logits, loss, new_state)
 
-        (_, (logits, loss, new_state)), grads = jax.jit(mean_loss)(params)
+        (_, (logits, loss, new_state)), grads = jax.jit(mean_loss)(params, batch)
         gradients, statistics = workload.export_model(grads, new_state)
         return TrainingPass(self.fetch(logits), self.fetch(loss), gradients, statistics)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from backends.pytorch import placement
+from backends.pytorch import metrics, placement
 from backends.pytorch.workload import Workload, as_array
 from conformance.testee import Arrays, Testee, TrainingPass
 from spec.interface import ForwardPassMode
@@ -43,6 +43,9 @@ class PyTorchTestee(Testee):
         )
         return logits
 
+    def decoded(self, logits: Any) -> np.ndarray:
+        return self.fetch(metrics.greedy_ctc(*logits))
+
     def training_pass(
         self,
         workload: Workload,
@@ -65,7 +68,7 @@ class PyTorchTestee(Testee):
             dropout_rate,
         )
         loss = workload.loss_fn(
-            batch["targets"], logits, batch["weights"], label_smoothing=label_smoothing
+            batch["targets"], logits, batch.get("weights"), label_smoothing=label_smoothing
         )
         (loss["summed"] / loss["n_valid_examples"]).backward()
         statistics = workload.export_statistics(params)

@@ -6,6 +6,7 @@ generator, with something to learn.
 * RECONSTRUCTIONS: a smooth image is the target; the input is the same, blurred, plus noise.
 * GRAPHS: a label is known by a sum over edges, of hidden weights of the edge and of its two nodes.
 * TRANSLATION: every word has one word of the other language, and neighbours change places in pairs.
+* SPEECH: tones that stand for digits, and their words; see inputs/generated_speech.py.
 
 Everything is additions, multiplications and comparisons of float64, rounded once, so that the same
 bytes come out on every machine.
@@ -13,14 +14,13 @@ bytes come out on every machine.
 
 import dataclasses
 import hashlib
-import math
 
 import numpy as np
 
-from inputs import pipeline, sentence_rows
+from inputs import generated_speech, pipeline, sentence_rows
+from inputs.drawing import integers, normal, uniform
 from inputs.graphs import UNKNOWN, Graphs, GraphSource
-from inputs.pipeline import Batch
-from spec import rng
+from inputs.pipeline import Batch, map_arrays, named_arrays
 from spec.loading import SpecError
 from spec.workload_pb2 import Generated as Message
 from spec.workload_pb2 import Workload
@@ -51,6 +51,7 @@ class Generated:
             Message.CLICKS: clicks,
             Message.RECONSTRUCTIONS: reconstructions,
             Message.TRANSLATION: translations,
+            Message.SPEECH: generated_speech.utterances,
         }.get(options.schema)
         if make is None:
             raise SpecError(f"workload {workload.name}: dataset.generated.schema is not set")
@@ -63,15 +64,19 @@ class Generated:
             self._splits["train"] = packed(self._splits["train"])
         digest = hashlib.sha256()
         for batch in self._splits.values():
-            for name in sorted(batch):
-                digest.update(batch[name].tobytes())
+            for _, array in sorted(named_arrays(batch).items()):
+                digest.update(array.tobytes())
         self.sha256 = digest.hexdigest()
 
     def num_examples(self, split: str) -> int:
-        return len(self._splits[split]["targets"])
+        return len(next(iter(named_arrays(self._splits[split]).values())))
 
     def batch(self, split: str, indices: np.ndarray, noise: np.ndarray | None) -> Batch:
-        return {name: array[indices] for name, array in self._splits[split].items()}
+        return map_arrays(lambda array: array[indices], self._splits[split])
+
+    def detokenize(self, tokens: list[int]) -> str:
+        """The text of a transcript's tokens."""
+        return generated_speech.detokenize(tokens)
 
     def text(self, ids: list[int]) -> str:
         """A sentence of TRANSLATION: its tokens, but those for filling and for its end, as words."""
@@ -82,10 +87,10 @@ def images(workload: Workload, split: str, count: int) -> Batch:
     """Images float32 [count, side, side, channels] and classes int32 [count]."""
     config = getattr(workload.model, str(workload.model.WhichOneof("family")))
     side, channels = config.image_size, config.num_channels
-    coarse = _normal(workload, "patterns", (config.num_classes, *_coarse(channels)))
-    targets = _integers(workload, f"{split}/targets", config.num_classes, (count,))
+    coarse = normal(workload, "patterns", (config.num_classes, *_coarse(channels)))
+    targets = integers(workload, f"{split}/targets", config.num_classes, (count,))
     present, which = np.unique(targets, return_inverse=True)
-    noise = _normal(workload, f"{split}/noise", (count, side, side, channels))
+    noise = normal(workload, f"{split}/noise", (count, side, side, channels))
     inputs = smooth(coarse[present], side)[which] + workload.dataset.generated.noise * noise
     return {"inputs": inputs.astype(np.float32), "targets": targets.astype(np.int32)}
 
@@ -93,13 +98,13 @@ def images(workload: Workload, split: str, count: int) -> Batch:
 def clicks(workload: Workload, split: str, count: int) -> Batch:
     """Dense features and ids float32 [count, dense + categorical], clicks float32 [count]."""
     config = workload.model.dlrm
-    dense = np.maximum(_normal(workload, f"{split}/dense", (count, config.num_dense)), 0)
+    dense = np.maximum(normal(workload, f"{split}/dense", (count, config.num_dense)), 0)
     rows = config.vocabulary_size
     shape = (count, config.num_categorical)
-    ids = _integers(workload, f"{split}/ids", IDS_PER_ROW * rows, shape)
-    of_dense = _normal(workload, "weights/dense", (config.num_dense,))
-    of_row = _normal(workload, "weights/ids", (rows,))
-    noise = workload.dataset.generated.noise * _normal(workload, f"{split}/noise", (count,))
+    ids = integers(workload, f"{split}/ids", IDS_PER_ROW * rows, shape)
+    of_dense = normal(workload, "weights/dense", (config.num_dense,))
+    of_row = normal(workload, "weights/ids", (rows,))
+    noise = workload.dataset.generated.noise * normal(workload, f"{split}/noise", (count,))
     score = _row_sums(dense * of_dense) + _row_sums(of_row[ids % rows]) + noise
     inputs = np.concatenate([dense, ids], 1).astype(np.float32)
     return {"inputs": inputs, "targets": (score > 0).astype(np.float32)}
@@ -110,10 +115,10 @@ def reconstructions(workload: Workload, split: str, count: int) -> Batch:
     `volume_max` float32 [count] that give intensities back.
     """
     side = workload.model.unet.image_size
-    targets = smooth(_normal(workload, f"{split}/images", (count, *_coarse(1))), side)[..., 0]
-    noise = _normal(workload, f"{split}/noise", (count, side, side))
+    targets = smooth(normal(workload, f"{split}/images", (count, *_coarse(1))), side)[..., 0]
+    noise = normal(workload, f"{split}/noise", (count, side, side))
     inputs = blurred(blurred(targets)) + workload.dataset.generated.noise * noise
-    std = 1 + _uniform(workload, f"{split}/std", (count,))
+    std = 1 + uniform(workload, f"{split}/std", (count,))
     mean = 4 * std
     highest = mean + std * np.abs(targets).max((1, 2))
     batch = {"inputs": inputs, "targets": targets, "mean": mean, "std": std, "volume_max": highest}
@@ -127,22 +132,22 @@ def graphs(workload: Workload) -> GraphSource:
     config, options, splits = workload.model.gnn, workload.dataset.generated, workload.splits
     counts = [splits.train, splits.validation, splits.test]
     num_graphs = sum(counts)
-    num_nodes = 3 + _integers(workload, "sizes", MOST_NODES - 2, (num_graphs,))
+    num_nodes = 3 + integers(workload, "sizes", MOST_NODES - 2, (num_graphs,))
     graph = np.repeat(np.arange(num_graphs), num_nodes)
     start = (np.cumsum(num_nodes) - num_nodes)[graph]
     number = np.arange(len(graph)) - start
     choices = np.where(number == 0, num_nodes[graph], number)
-    other = (_uniform(workload, "ends", number.shape) * choices).astype(np.int64)
-    nodes = _integers(workload, "nodes", 5, (len(graph), config.num_node_features)) - 2
-    edges = _integers(workload, "edges", 3, (len(graph), config.num_edge_features)) - 1
-    of_nodes = _normal(workload, "weights/nodes", (config.num_tasks, config.num_node_features))
-    of_edges = _normal(workload, "weights/edges", (config.num_tasks, config.num_edge_features))
+    other = (uniform(workload, "ends", number.shape) * choices).astype(np.int64)
+    nodes = integers(workload, "nodes", 5, (len(graph), config.num_node_features)) - 2
+    edges = integers(workload, "edges", 3, (len(graph), config.num_edge_features)) - 1
+    of_nodes = normal(workload, "weights/nodes", (config.num_tasks, config.num_node_features))
+    of_edges = normal(workload, "weights/edges", (config.num_tasks, config.num_edge_features))
     around = nodes + nodes[start + other]  # of an edge, which has the number of its first node
-    scores = options.noise * _normal(workload, "noise", (num_graphs, config.num_tasks))
+    scores = options.noise * normal(workload, "noise", (num_graphs, config.num_tasks))
     for task in range(config.num_tasks):
         terms = _row_sums(around * of_nodes[task]) + _row_sums(edges * of_edges[task])
         scores[:, task] += np.bincount(graph, terms)
-    unknown = _uniform(workload, "unknown", scores.shape) < FRACTION_UNKNOWN
+    unknown = uniform(workload, "unknown", scores.shape) < FRACTION_UNKNOWN
     made = Graphs(
         num_nodes=num_nodes,
         num_edges=num_nodes,
@@ -165,9 +170,9 @@ def translations(workload: Workload, split: str, count: int) -> Batch:
     """
     config = workload.model.transformer_mt
     num_words, longest = config.vocabulary_size - FIRST_WORD, config.max_length // 2
-    order = np.argsort(_uniform(workload, "dictionary", (num_words,)), kind="stable")
-    words = _integers(workload, f"{split}/words", num_words, (count, longest))
-    lengths = 3 + _integers(workload, f"{split}/lengths", longest - 2, (count, 1))
+    order = np.argsort(uniform(workload, "dictionary", (num_words,)), kind="stable")
+    words = integers(workload, f"{split}/words", num_words, (count, longest))
+    lengths = 3 + integers(workload, f"{split}/lengths", longest - 2, (count, 1))
     place = np.arange(longest)[None]
     neighbour = np.minimum(place ^ 1, lengths - 1)  # an odd word at the end stays where it is
     other = np.take_along_axis(order[words], np.clip(neighbour, 0, longest - 1), 1)
@@ -218,17 +223,3 @@ def _row_sums(x: np.ndarray) -> np.ndarray:
 
 def _coarse(channels: int) -> tuple[int, int, int]:
     return COARSE, COARSE, channels
-
-
-def _uniform(workload: Workload, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    key = rng.key(workload.dataset.generated.seed, "generated", name)
-    return rng.uniform64(key, math.prod(shape)).reshape(shape)
-
-
-def _normal(workload: Workload, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    return rng.normal_quantile(_uniform(workload, name, shape).ravel()).reshape(shape)
-
-
-def _integers(workload: Workload, name: str, high: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Uniform int64 in [0, high)."""
-    return (_uniform(workload, name, shape) * high).astype(np.int64)

@@ -22,7 +22,7 @@ from spec import rng
 from spec.loading import SpecError
 from spec.workload_pb2 import Workload
 
-Batch = dict[str, Any]  # of arrays, or of dicts of arrays
+Batch = dict[str, Any]  # of arrays, or of tuples or dictionaries of arrays
 SPLITS = ("train", "eval_train", "validation", "test")
 
 
@@ -286,9 +286,9 @@ def eval_batch(
         indices = _eval_train_order(source, split, indices)
     batch = source.batch(split, indices, None)
     batch["weights"] = weights_of(batch)
-    batch = {name: _pad(array, size) for name, array in batch.items()}
     rows = size // shard[1]
-    return {name: array[shard[0] * rows : (shard[0] + 1) * rows] for name, array in batch.items()}
+    chosen_rows = slice(shard[0] * rows, (shard[0] + 1) * rows)
+    return map_arrays(lambda array: _pad(array, size)[chosen_rows], batch)
 
 
 def _eval_parts(workload: Workload, source: PackedSource, split: str) -> np.ndarray:
@@ -322,11 +322,38 @@ def _eval_train_order(source: Source, split: str, positions: np.ndarray) -> np.n
 
 def weights_of(batch: Batch) -> np.ndarray:
     """The batch's own weights, or ones: float32, one for every label of `targets`, and one for every
-    example where these are images.
+    example where these are images or have parts.
     """
     targets = batch["targets"]
-    shape = targets.shape if targets.ndim < 3 else targets.shape[:1]
+    if isinstance(targets, tuple):
+        shape = targets[0].shape[:1]
+    else:
+        shape = targets.shape if targets.ndim < 3 else targets.shape[:1]
     return batch.get("weights", np.ones(shape, np.float32))
+
+
+def map_arrays(function: Callable[[np.ndarray], np.ndarray], batch: Any) -> Any:
+    """The batch with the function applied to each of its arrays."""
+    if isinstance(batch, dict):
+        return {name: map_arrays(function, value) for name, value in batch.items()}
+    if isinstance(batch, tuple):
+        return tuple(map_arrays(function, value) for value in batch)
+    return function(batch)
+
+
+def named_arrays(batch: Batch) -> dict[str, np.ndarray]:
+    """The batch's arrays by name; those of a tuple are `<name>/0` and so on, those of a dictionary
+    `<name>.<key>`.
+    """
+    named: dict[str, np.ndarray] = {}
+    for name, value in batch.items():
+        if isinstance(value, tuple):
+            named |= {f"{name}/{number}": array for number, array in enumerate(value)}
+        elif isinstance(value, dict):
+            named |= {f"{name}.{key}": array for key, array in value.items()}
+        else:
+            named[name] = value
+    return named
 
 
 def _pad(array: np.ndarray, size: int) -> np.ndarray:

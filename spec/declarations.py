@@ -4,7 +4,7 @@ backend.
 
 import math
 
-from spec.initialization import LECUN_NORMAL, ONES, ZEROS
+from spec.initialization import LECUN_NORMAL, ONES, ORTHOGONAL, ZEROS
 from spec.parameter_pb2 import (
     AS_IS,
     BATCH_NORM_BIAS,
@@ -23,6 +23,8 @@ from spec.parameter_pb2 import (
     Parameter,
     ParameterType,
 )
+
+LSTM_GATES = ("i", "f", "g", "o")  # in the order in which cuDNN and PyTorch stack them
 
 Declarations = dict[str, Parameter]  # by the canonical name of the array within its layer
 
@@ -95,9 +97,9 @@ def batch_norm(width: int, scale_init: Initializer = ONES) -> Declarations:
     }
 
 
-def layer_norm(width: int, bias: bool = True) -> Declarations:
+def layer_norm(width: int, bias: bool = True, scale_init: Initializer = ONES) -> Declarations:
     """`scale` and, where asked for, `bias` [width]."""
-    scale = {"scale": Parameter(shape=[width], type=LAYER_NORM_SCALE, initializer=ONES)}
+    scale = {"scale": Parameter(shape=[width], type=LAYER_NORM_SCALE, initializer=scale_init)}
     if not bias:
         return scale
     return scale | {"bias": Parameter(shape=[width], type=LAYER_NORM_BIAS, initializer=ZEROS)}
@@ -118,3 +120,15 @@ def embedding(
         output_layer=bool(tied_to),
     )
     return {"embedding": table}
+
+
+def lstm(inputs: int, width: int) -> dict[str, Declarations]:
+    """The maps of one direction of an LSTM (Hochreiter and Schmidhuber 1997), by name: for each of
+    the gates input, forget, cell and output one of the inputs, without bias, and one of the last
+    output, with the gate's only bias.
+    """
+    of_inputs = {f"input_{gate}": dense((inputs,), (width,), bias_init=None) for gate in LSTM_GATES}
+    of_outputs = {
+        f"hidden_{gate}": dense((width,), (width,), kernel_init=ORTHOGONAL) for gate in LSTM_GATES
+    }
+    return of_inputs | of_outputs

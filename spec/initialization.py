@@ -35,6 +35,8 @@ GLOROT_NORMAL = Initializer(
     )
 )
 
+ORTHOGONAL = Initializer(orthogonal=Initializer.Orthogonal())
+
 
 def constant(value: float) -> Initializer:
     return Initializer(constant=Initializer.Constant(value=value))
@@ -59,6 +61,8 @@ def initial_value(parameter: Parameter, seed: int) -> np.ndarray:
     only a fixed few tens of MB are needed.
     """
     key = rng.key(seed, "initialize", parameter.name)
+    if parameter.initializer.HasField("orthogonal"):
+        return _orthogonal(key, tuple(parameter.shape))
     law = _law(parameter)
     result = np.empty(math.prod(parameter.shape), np.float32)
     for start in range(0, result.size, rng.CHUNK):
@@ -122,3 +126,34 @@ def _truncated_normal(stddev: float, key: rng.Key, count: int, start: int) -> np
 
 def _uniform(low: float, high: float, key: rng.Key, count: int, start: int) -> np.ndarray:
     return low + (high - low) * rng.uniform64(key, count, start)
+
+
+def _orthogonal(key: rng.Key, shape: tuple[int, ...]) -> np.ndarray:
+    """Rows of normal numbers made orthonormal one after the other (Gram-Schmidt, each projection
+    taken off the rows behind at once).
+
+    A library's factorisation has other last bits on another machine; this has only additions,
+    multiplications, divisions and square roots in a fixed order.
+    """
+    rows, columns = shape
+    if rows != columns:
+        raise ValueError(f"an orthogonal matrix of shape {list(shape)}, expected a square one")
+    x = rng.normal_quantile(rng.uniform64(key, rows * columns)).reshape(shape)
+    for row in range(rows):
+        x[row] /= np.sqrt(_sum_of_last_axis(x[row] * x[row]))
+        behind = x[row + 1 :]
+        behind -= _sum_of_last_axis(behind * x[row])[:, None] * x[row]
+    return x.astype(np.float32)
+
+
+def _sum_of_last_axis(x: np.ndarray) -> np.ndarray:
+    """Sums in an order that does not depend on the machine, as numpy's own does: the second half is
+    added to the first, again and again.
+    """
+    while (size := x.shape[-1]) > 1:
+        half = size // 2
+        rest = x[..., 2 * half :]
+        x = x[..., :half] + x[..., half : 2 * half]
+        if rest.shape[-1]:
+            x = np.concatenate([x, rest], -1)
+    return x[..., 0]

@@ -80,3 +80,21 @@ def test_a_scale_without_a_fan_is_an_error() -> None:
 def test_no_law_is_an_error() -> None:
     with pytest.raises(ValueError, match="parameter p: no initializer law is set"):
         drawn(Initializer())
+
+
+def test_orthogonal_matrices_are_orthonormal_and_fixed() -> None:
+    parameter = Parameter(name="p", shape=[7, 7], initializer=init.ORTHOGONAL)
+    matrix = init.initial_value(parameter, 0)
+    np.testing.assert_allclose(matrix @ matrix.T, np.eye(7), atol=1e-6)
+    known = [0.11537274718284607, 0.17476828396320343, -0.25157636404037476]
+    np.testing.assert_array_equal(matrix[0, :3], np.array(known, np.float32))
+    with pytest.raises(ValueError, match=r"shape \[2, 3\], expected a square one"):
+        init.initial_value(Parameter(name="p", shape=[2, 3], initializer=init.ORTHOGONAL), 0)
+
+
+def test_orthogonal_matrices_have_no_preferred_sign() -> None:
+    corners = [
+        init.initial_value(Parameter(name="p", shape=[3, 3], initializer=init.ORTHOGONAL), seed)
+        for seed in range(400)
+    ]
+    np.testing.assert_allclose(np.mean(corners, 0), 0, atol=0.1)

@@ -36,6 +36,7 @@ _DIRECTIONS = {
     Metric.MEAN_AVERAGE_PRECISION: Direction.MAXIMIZE,
     Metric.BLEU: Direction.MAXIMIZE,
     Metric.PLAIN_BLEU: Direction.MAXIMIZE,
+    Metric.PLAIN_WER: Direction.MINIMIZE,
 }
 
 _FAMILIES = {
@@ -43,7 +44,7 @@ _FAMILIES = {
     MetricFamily.LANGUAGE_MODEL: (Metric.PPL, Metric.LOSS),
     MetricFamily.CLICK: (Metric.LOSS,),
     MetricFamily.RECONSTRUCTION: (Metric.SSIM, Metric.LOSS),
-    MetricFamily.SPEECH: (Metric.WER, Metric.CTC_LOSS_METRIC),
+    MetricFamily.SPEECH: (Metric.WER, Metric.CTC_LOSS_METRIC, Metric.PLAIN_WER),
     MetricFamily.MULTI_LABEL: (Metric.MEAN_AVERAGE_PRECISION, Metric.ACCURACY, Metric.LOSS),
     MetricFamily.TRANSLATION: (Metric.BLEU, Metric.PLAIN_BLEU, Metric.ACCURACY, Metric.LOSS),
 }
@@ -105,6 +106,10 @@ def from_batches(family: MetricFamily, batches: Sequence[Mapping[str, Any]]) -> 
     names = [name for name in batches[0] if np.ndim(batches[0][name]) == 0]
     sums = {name: math.fsum(float(batch[name]) for batch in batches) for name in names}
     means = {name: total / sums["weight"] for name, total in sums.items()}
+    if family == MetricFamily.SPEECH:
+        means["ctc_loss"] = means["loss"]
+        means["wer"] = sums["errors"] / sums["words"]
+        means["plain_wer"] = sums["plain_errors"] / sums["plain_words"]
     if family == MetricFamily.LANGUAGE_MODEL:
         means["ppl"] = math.exp(min(means["loss"], 700.0))  # beyond that exp overflows
     if family == MetricFamily.MULTI_LABEL:

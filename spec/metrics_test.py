@@ -15,6 +15,7 @@ FAMILIES = MetricFamily.values()[1:]
 def test_names_are_those_of_the_official_logs() -> None:
     assert {metrics.metric_name(metric) for metric in METRICS} == {
         "accuracy", "loss", "ppl", "ssim", "wer", "ctc_loss", "mean_average_precision", "bleu", "plain_bleu",
+        "plain_wer",  # ours, beside the official one
     }  # fmt: skip
     assert [metrics.metric_of(metrics.metric_name(metric)) for metric in METRICS] == METRICS
 
@@ -33,7 +34,7 @@ def test_errors_are_lower_and_qualities_are_higher() -> None:
 
 
 def test_every_family_has_the_metrics_of_its_logs() -> None:
-    assert metrics.family_names(MetricFamily.SPEECH) == ("wer", "ctc_loss")
+    assert metrics.family_names(MetricFamily.SPEECH) == ("wer", "ctc_loss", "plain_wer")
     assert metrics.family_names(MetricFamily.CLICK) == ("loss",)
     assert metrics.family_names(MetricFamily.MULTI_LABEL) == (
         "mean_average_precision",

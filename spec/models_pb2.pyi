@@ -24,7 +24,7 @@ LEAKY_RELU: Activation
 SIGMOID: Activation
 
 class Model(_message.Message):
-    __slots__ = ("resnet", "vit", "transformer_lm", "mlp", "dlrm", "unet", "gnn", "transformer_mt")
+    __slots__ = ("resnet", "vit", "transformer_lm", "mlp", "dlrm", "unet", "gnn", "transformer_mt", "conformer", "deepspeech")
     RESNET_FIELD_NUMBER: _ClassVar[int]
     VIT_FIELD_NUMBER: _ClassVar[int]
     TRANSFORMER_LM_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,8 @@ class Model(_message.Message):
     UNET_FIELD_NUMBER: _ClassVar[int]
     GNN_FIELD_NUMBER: _ClassVar[int]
     TRANSFORMER_MT_FIELD_NUMBER: _ClassVar[int]
+    CONFORMER_FIELD_NUMBER: _ClassVar[int]
+    DEEPSPEECH_FIELD_NUMBER: _ClassVar[int]
     resnet: ResNet
     vit: ViT
     transformer_lm: TransformerLM
@@ -41,7 +43,9 @@ class Model(_message.Message):
     unet: UNet
     gnn: Gnn
     transformer_mt: TransformerMT
-    def __init__(self, resnet: _Optional[_Union[ResNet, _Mapping]] = ..., vit: _Optional[_Union[ViT, _Mapping]] = ..., transformer_lm: _Optional[_Union[TransformerLM, _Mapping]] = ..., mlp: _Optional[_Union[Mlp, _Mapping]] = ..., dlrm: _Optional[_Union[Dlrm, _Mapping]] = ..., unet: _Optional[_Union[UNet, _Mapping]] = ..., gnn: _Optional[_Union[Gnn, _Mapping]] = ..., transformer_mt: _Optional[_Union[TransformerMT, _Mapping]] = ...) -> None: ...
+    conformer: Conformer
+    deepspeech: DeepSpeech
+    def __init__(self, resnet: _Optional[_Union[ResNet, _Mapping]] = ..., vit: _Optional[_Union[ViT, _Mapping]] = ..., transformer_lm: _Optional[_Union[TransformerLM, _Mapping]] = ..., mlp: _Optional[_Union[Mlp, _Mapping]] = ..., dlrm: _Optional[_Union[Dlrm, _Mapping]] = ..., unet: _Optional[_Union[UNet, _Mapping]] = ..., gnn: _Optional[_Union[Gnn, _Mapping]] = ..., transformer_mt: _Optional[_Union[TransformerMT, _Mapping]] = ..., conformer: _Optional[_Union[Conformer, _Mapping]] = ..., deepspeech: _Optional[_Union[DeepSpeech, _Mapping]] = ...) -> None: ...
 
 class ResNet(_message.Message):
     __slots__ = ("block", "stem", "blocks_per_stage", "width", "activation", "padding", "last_norm_scale", "num_classes", "num_channels", "image_size", "norm_decay", "norm_epsilon")
@@ -262,3 +266,85 @@ class TransformerMT(_message.Message):
     length_penalty: float
     end_token: int
     def __init__(self, vocabulary_size: _Optional[int] = ..., max_length: _Optional[int] = ..., width: _Optional[int] = ..., depth: _Optional[int] = ..., num_heads: _Optional[int] = ..., mlp_width: _Optional[int] = ..., activation: _Optional[_Union[Activation, str]] = ..., gated: _Optional[bool] = ..., post_norm: _Optional[bool] = ..., attention_temperature: _Optional[float] = ..., norm_epsilon: _Optional[float] = ..., beam_size: _Optional[int] = ..., length_penalty: _Optional[float] = ..., end_token: _Optional[int] = ...) -> None: ...
+
+class SpecAugment(_message.Message):
+    __slots__ = ("num_frequency_masks", "max_bins", "num_time_masks", "max_time_ratio")
+    NUM_FREQUENCY_MASKS_FIELD_NUMBER: _ClassVar[int]
+    MAX_BINS_FIELD_NUMBER: _ClassVar[int]
+    NUM_TIME_MASKS_FIELD_NUMBER: _ClassVar[int]
+    MAX_TIME_RATIO_FIELD_NUMBER: _ClassVar[int]
+    num_frequency_masks: int
+    max_bins: int
+    num_time_masks: int
+    max_time_ratio: float
+    def __init__(self, num_frequency_masks: _Optional[int] = ..., max_bins: _Optional[int] = ..., num_time_masks: _Optional[int] = ..., max_time_ratio: _Optional[float] = ...) -> None: ...
+
+class Conformer(_message.Message):
+    __slots__ = ("num_samples", "num_tokens", "vocabulary_size", "width", "depth", "num_heads", "mlp_width", "window", "activation", "attention_temperature", "block_norm", "layer_norm_epsilon", "batch_norm_decay", "batch_norm_epsilon", "spec_augment")
+    NUM_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    NUM_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    VOCABULARY_SIZE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    NUM_HEADS_FIELD_NUMBER: _ClassVar[int]
+    MLP_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    ATTENTION_TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    BLOCK_NORM_FIELD_NUMBER: _ClassVar[int]
+    LAYER_NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    BATCH_NORM_DECAY_FIELD_NUMBER: _ClassVar[int]
+    BATCH_NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    SPEC_AUGMENT_FIELD_NUMBER: _ClassVar[int]
+    num_samples: int
+    num_tokens: int
+    vocabulary_size: int
+    width: int
+    depth: int
+    num_heads: int
+    mlp_width: int
+    window: int
+    activation: Activation
+    attention_temperature: float
+    block_norm: bool
+    layer_norm_epsilon: float
+    batch_norm_decay: float
+    batch_norm_epsilon: float
+    spec_augment: SpecAugment
+    def __init__(self, num_samples: _Optional[int] = ..., num_tokens: _Optional[int] = ..., vocabulary_size: _Optional[int] = ..., width: _Optional[int] = ..., depth: _Optional[int] = ..., num_heads: _Optional[int] = ..., mlp_width: _Optional[int] = ..., window: _Optional[int] = ..., activation: _Optional[_Union[Activation, str]] = ..., attention_temperature: _Optional[float] = ..., block_norm: _Optional[bool] = ..., layer_norm_epsilon: _Optional[float] = ..., batch_norm_decay: _Optional[float] = ..., batch_norm_epsilon: _Optional[float] = ..., spec_augment: _Optional[_Union[SpecAugment, _Mapping]] = ...) -> None: ...
+
+class DeepSpeech(_message.Message):
+    __slots__ = ("num_samples", "num_tokens", "vocabulary_size", "width", "num_lstm_layers", "num_dense_layers", "activation", "residual", "norm", "layer_norm_epsilon", "batch_norm_decay", "batch_norm_epsilon", "spec_augment")
+    class Norm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        BATCH: _ClassVar[DeepSpeech.Norm]
+        LAYER: _ClassVar[DeepSpeech.Norm]
+    BATCH: DeepSpeech.Norm
+    LAYER: DeepSpeech.Norm
+    NUM_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    NUM_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    VOCABULARY_SIZE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    NUM_LSTM_LAYERS_FIELD_NUMBER: _ClassVar[int]
+    NUM_DENSE_LAYERS_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    RESIDUAL_FIELD_NUMBER: _ClassVar[int]
+    NORM_FIELD_NUMBER: _ClassVar[int]
+    LAYER_NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    BATCH_NORM_DECAY_FIELD_NUMBER: _ClassVar[int]
+    BATCH_NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    SPEC_AUGMENT_FIELD_NUMBER: _ClassVar[int]
+    num_samples: int
+    num_tokens: int
+    vocabulary_size: int
+    width: int
+    num_lstm_layers: int
+    num_dense_layers: int
+    activation: Activation
+    residual: bool
+    norm: DeepSpeech.Norm
+    layer_norm_epsilon: float
+    batch_norm_decay: float
+    batch_norm_epsilon: float
+    spec_augment: SpecAugment
+    def __init__(self, num_samples: _Optional[int] = ..., num_tokens: _Optional[int] = ..., vocabulary_size: _Optional[int] = ..., width: _Optional[int] = ..., num_lstm_layers: _Optional[int] = ..., num_dense_layers: _Optional[int] = ..., activation: _Optional[_Union[Activation, str]] = ..., residual: _Optional[bool] = ..., norm: _Optional[_Union[DeepSpeech.Norm, str]] = ..., layer_norm_epsilon: _Optional[float] = ..., batch_norm_decay: _Optional[float] = ..., batch_norm_epsilon: _Optional[float] = ..., spec_augment: _Optional[_Union[SpecAugment, _Mapping]] = ...) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from spec import options_pb2 as spec_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14spec/parameter.proto\x12\x06tandem\x1a\x12spec/options.proto\"\xf1\x05\n\x0bInitializer\x12\x30\n\x08\x63onstant\x18\x01 \x01(\x0b\x32\x1c.tandem.Initializer.ConstantH\x00\x12,\n\x06normal\x18\x02 \x01(\x0b\x32\x1a.tandem.Initializer.NormalH\x00\x12?\n\x10truncated_normal\x18\x03 \x01(\x0b\x32#.tandem.Initializer.TruncatedNormalH\x00\x12.\n\x07uniform\x18\x04 \x01(\x0b\x32\x1b.tandem.Initializer.UniformH\x00\x12?\n\x10variance_scaling\x18\x05 \x01(\x0b\x32#.tandem.Initializer.VarianceScalingH\x00\x1a\x19\n\x08\x43onstant\x12\r\n\x05value\x18\x01 \x01(\x01\x1a+\n\x06Normal\x12!\n\x06stddev\x18\x01 \x01(\x01\x42\x11\x88\xb5\x18\x01\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x1a\x34\n\x0fTruncatedNormal\x12!\n\x06stddev\x18\x01 \x01(\x01\x42\x11\x88\xb5\x18\x01\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x1a$\n\x07Uniform\x12\x0b\n\x03low\x18\x01 \x01(\x01\x12\x0c\n\x04high\x18\x02 \x01(\x01\x1a\xa4\x02\n\x0fVarianceScaling\x12 \n\x05scale\x18\x01 \x01(\x01\x42\x11\x88\xb5\x18\x01\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12\x36\n\x04mode\x18\x02 \x01(\x0e\x32(.tandem.Initializer.VarianceScaling.Mode\x12\x46\n\x0c\x64istribution\x18\x03 \x01(\x0e\x32\x30.tandem.Initializer.VarianceScaling.Distribution\"0\n\x04Mode\x12\n\n\x06\x46\x41N_IN\x10\x00\x12\x0b\n\x07\x46\x41N_OUT\x10\x01\x12\x0f\n\x0b\x46\x41N_AVERAGE\x10\x02\"=\n\x0c\x44istribution\x12\x14\n\x10TRUNCATED_NORMAL\x10\x00\x12\n\n\x06NORMAL\x10\x01\x12\x0b\n\x07UNIFORM\x10\x02\x42\x05\n\x03law\"\x98\x02\n\tParameter\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\x88\xb5\x18\x01\x12\x1c\n\x05shape\x18\x02 \x03(\x03\x42\r\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\xf0?\x12#\n\x04type\x18\x03 \x01(\x0e\x32\x15.tandem.ParameterType\x12\x1e\n\x06layout\x18\x04 \x01(\x0e\x32\x0e.tandem.Layout\x12\x1d\n\x06\x66\x61n_in\x18\x05 \x01(\x03\x42\r\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12\x1e\n\x07\x66\x61n_out\x18\x06 \x01(\x03\x42\r\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12.\n\x0binitializer\x18\x07 \x01(\x0b\x32\x13.tandem.InitializerB\x04\x88\xb5\x18\x01\x12\x14\n\x0coutput_layer\x18\x08 \x01(\x08\x12\x0f\n\x07tied_to\x18\t \x03(\t\"X\n\x11ParameterManifest\x12\x16\n\x08workload\x18\x01 \x01(\tB\x04\x88\xb5\x18\x01\x12+\n\nparameters\x18\x02 \x03(\x0b\x32\x11.tandem.ParameterB\x04\x88\xb5\x18\x01*\x9a\x02\n\rParameterType\x12\n\n\x06WEIGHT\x10\x00\x12\x08\n\x04\x42IAS\x10\x01\x12\x0f\n\x0b\x43ONV_WEIGHT\x10\x02\x12\x14\n\x10\x42\x41TCH_NORM_SCALE\x10\x03\x12\x13\n\x0f\x42\x41TCH_NORM_BIAS\x10\x04\x12\x14\n\x10LAYER_NORM_SCALE\x10\x05\x12\x13\n\x0fLAYER_NORM_BIAS\x10\x06\x12\r\n\tEMBEDDING\x10\x07\x12\x0f\n\x0b\x41TTENTION_Q\x10\x08\x12\x0f\n\x0b\x41TTENTION_K\x10\t\x12\x0f\n\x0b\x41TTENTION_V\x10\n\x12\x11\n\rATTENTION_OUT\x10\x0b\x12\x11\n\rATTENTION_QKV\x10\x0c\x12\x10\n\x0c\x41TTENTION_KV\x10\r\x12\x12\n\x0e\x41TTENTION_BIAS\x10\x0e*G\n\x06Layout\x12\t\n\x05\x41S_IS\x10\x00\x12\n\n\x06MATRIX\x10\x01\x12\x08\n\x04\x43ONV\x10\x02\x12\x12\n\x0e\x43ONV_TRANSPOSE\x10\x03\x12\x08\n\x04\x46LAT\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14spec/parameter.proto\x12\x06tandem\x1a\x12spec/options.proto\"\xb5\x06\n\x0bInitializer\x12\x30\n\x08\x63onstant\x18\x01 \x01(\x0b\x32\x1c.tandem.Initializer.ConstantH\x00\x12,\n\x06normal\x18\x02 \x01(\x0b\x32\x1a.tandem.Initializer.NormalH\x00\x12?\n\x10truncated_normal\x18\x03 \x01(\x0b\x32#.tandem.Initializer.TruncatedNormalH\x00\x12.\n\x07uniform\x18\x04 \x01(\x0b\x32\x1b.tandem.Initializer.UniformH\x00\x12?\n\x10variance_scaling\x18\x05 \x01(\x0b\x32#.tandem.Initializer.VarianceScalingH\x00\x12\x34\n\northogonal\x18\x14 \x01(\x0b\x32\x1e.tandem.Initializer.OrthogonalH\x00\x1a\x19\n\x08\x43onstant\x12\r\n\x05value\x18\x01 \x01(\x01\x1a+\n\x06Normal\x12!\n\x06stddev\x18\x01 \x01(\x01\x42\x11\x88\xb5\x18\x01\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x1a\x34\n\x0fTruncatedNormal\x12!\n\x06stddev\x18\x01 \x01(\x01\x42\x11\x88\xb5\x18\x01\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x1a$\n\x07Uniform\x12\x0b\n\x03low\x18\x01 \x01(\x01\x12\x0c\n\x04high\x18\x02 \x01(\x01\x1a\xa4\x02\n\x0fVarianceScaling\x12 \n\x05scale\x18\x01 \x01(\x01\x42\x11\x88\xb5\x18\x01\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12\x36\n\x04mode\x18\x02 \x01(\x0e\x32(.tandem.Initializer.VarianceScaling.Mode\x12\x46\n\x0c\x64istribution\x18\x03 \x01(\x0e\x32\x30.tandem.Initializer.VarianceScaling.Distribution\"0\n\x04Mode\x12\n\n\x06\x46\x41N_IN\x10\x00\x12\x0b\n\x07\x46\x41N_OUT\x10\x01\x12\x0f\n\x0b\x46\x41N_AVERAGE\x10\x02\"=\n\x0c\x44istribution\x12\x14\n\x10TRUNCATED_NORMAL\x10\x00\x12\n\n\x06NORMAL\x10\x01\x12\x0b\n\x07UNIFORM\x10\x02\x1a\x0c\n\nOrthogonalB\x05\n\x03law\"\x98\x02\n\tParameter\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\x88\xb5\x18\x01\x12\x1c\n\x05shape\x18\x02 \x03(\x03\x42\r\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\xf0?\x12#\n\x04type\x18\x03 \x01(\x0e\x32\x15.tandem.ParameterType\x12\x1e\n\x06layout\x18\x04 \x01(\x0e\x32\x0e.tandem.Layout\x12\x1d\n\x06\x66\x61n_in\x18\x05 \x01(\x03\x42\r\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12\x1e\n\x07\x66\x61n_out\x18\x06 \x01(\x03\x42\r\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12.\n\x0binitializer\x18\x07 \x01(\x0b\x32\x13.tandem.InitializerB\x04\x88\xb5\x18\x01\x12\x14\n\x0coutput_layer\x18\x08 \x01(\x08\x12\x0f\n\x07tied_to\x18\t \x03(\t\"X\n\x11ParameterManifest\x12\x16\n\x08workload\x18\x01 \x01(\tB\x04\x88\xb5\x18\x01\x12+\n\nparameters\x18\x02 \x03(\x0b\x32\x11.tandem.ParameterB\x04\x88\xb5\x18\x01*\x9a\x02\n\rParameterType\x12\n\n\x06WEIGHT\x10\x00\x12\x08\n\x04\x42IAS\x10\x01\x12\x0f\n\x0b\x43ONV_WEIGHT\x10\x02\x12\x14\n\x10\x42\x41TCH_NORM_SCALE\x10\x03\x12\x13\n\x0f\x42\x41TCH_NORM_BIAS\x10\x04\x12\x14\n\x10LAYER_NORM_SCALE\x10\x05\x12\x13\n\x0fLAYER_NORM_BIAS\x10\x06\x12\r\n\tEMBEDDING\x10\x07\x12\x0f\n\x0b\x41TTENTION_Q\x10\x08\x12\x0f\n\x0b\x41TTENTION_K\x10\t\x12\x0f\n\x0b\x41TTENTION_V\x10\n\x12\x11\n\rATTENTION_OUT\x10\x0b\x12\x11\n\rATTENTION_QKV\x10\x0c\x12\x10\n\x0c\x41TTENTION_KV\x10\r\x12\x12\n\x0e\x41TTENTION_BIAS\x10\x0e*G\n\x06Layout\x12\t\n\x05\x41S_IS\x10\x00\x12\n\n\x06MATRIX\x10\x01\x12\x08\n\x04\x43ONV\x10\x02\x12\x12\n\x0e\x43ONV_TRANSPOSE\x10\x03\x12\x08\n\x04\x46LAT\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,28 +52,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PARAMETERMANIFEST'].fields_by_name['workload']._serialized_options = b'\210\265\030\001'
   _globals['_PARAMETERMANIFEST'].fields_by_name['parameters']._loaded_options = None
   _globals['_PARAMETERMANIFEST'].fields_by_name['parameters']._serialized_options = b'\210\265\030\001'
-  _globals['_PARAMETERTYPE']._serialized_start=1182
-  _globals['_PARAMETERTYPE']._serialized_end=1464
-  _globals['_LAYOUT']._serialized_start=1466
-  _globals['_LAYOUT']._serialized_end=1537
+  _globals['_PARAMETERTYPE']._serialized_start=1250
+  _globals['_PARAMETERTYPE']._serialized_end=1532
+  _globals['_LAYOUT']._serialized_start=1534
+  _globals['_LAYOUT']._serialized_end=1605
   _globals['_INITIALIZER']._serialized_start=53
-  _globals['_INITIALIZER']._serialized_end=806
-  _globals['_INITIALIZER_CONSTANT']._serialized_start=342
-  _globals['_INITIALIZER_CONSTANT']._serialized_end=367
-  _globals['_INITIALIZER_NORMAL']._serialized_start=369
-  _globals['_INITIALIZER_NORMAL']._serialized_end=412
-  _globals['_INITIALIZER_TRUNCATEDNORMAL']._serialized_start=414
-  _globals['_INITIALIZER_TRUNCATEDNORMAL']._serialized_end=466
-  _globals['_INITIALIZER_UNIFORM']._serialized_start=468
-  _globals['_INITIALIZER_UNIFORM']._serialized_end=504
-  _globals['_INITIALIZER_VARIANCESCALING']._serialized_start=507
-  _globals['_INITIALIZER_VARIANCESCALING']._serialized_end=799
-  _globals['_INITIALIZER_VARIANCESCALING_MODE']._serialized_start=688
-  _globals['_INITIALIZER_VARIANCESCALING_MODE']._serialized_end=736
-  _globals['_INITIALIZER_VARIANCESCALING_DISTRIBUTION']._serialized_start=738
-  _globals['_INITIALIZER_VARIANCESCALING_DISTRIBUTION']._serialized_end=799
-  _globals['_PARAMETER']._serialized_start=809
-  _globals['_PARAMETER']._serialized_end=1089
-  _globals['_PARAMETERMANIFEST']._serialized_start=1091
-  _globals['_PARAMETERMANIFEST']._serialized_end=1179
+  _globals['_INITIALIZER']._serialized_end=874
+  _globals['_INITIALIZER_CONSTANT']._serialized_start=396
+  _globals['_INITIALIZER_CONSTANT']._serialized_end=421
+  _globals['_INITIALIZER_NORMAL']._serialized_start=423
+  _globals['_INITIALIZER_NORMAL']._serialized_end=466
+  _globals['_INITIALIZER_TRUNCATEDNORMAL']._serialized_start=468
+  _globals['_INITIALIZER_TRUNCATEDNORMAL']._serialized_end=520
+  _globals['_INITIALIZER_UNIFORM']._serialized_start=522
+  _globals['_INITIALIZER_UNIFORM']._serialized_end=558
+  _globals['_INITIALIZER_VARIANCESCALING']._serialized_start=561
+  _globals['_INITIALIZER_VARIANCESCALING']._serialized_end=853
+  _globals['_INITIALIZER_VARIANCESCALING_MODE']._serialized_start=742
+  _globals['_INITIALIZER_VARIANCESCALING_MODE']._serialized_end=790
+  _globals['_INITIALIZER_VARIANCESCALING_DISTRIBUTION']._serialized_start=792
+  _globals['_INITIALIZER_VARIANCESCALING_DISTRIBUTION']._serialized_end=853
+  _globals['_INITIALIZER_ORTHOGONAL']._serialized_start=855
+  _globals['_INITIALIZER_ORTHOGONAL']._serialized_end=867
+  _globals['_PARAMETER']._serialized_start=877
+  _globals['_PARAMETER']._serialized_end=1157
+  _globals['_PARAMETERMANIFEST']._serialized_start=1159
+  _globals['_PARAMETERMANIFEST']._serialized_end=1247
 # @@protoc_insertion_point(module_scope)

@@ -55,7 +55,7 @@ CONV_TRANSPOSE: Layout
 FLAT: Layout
 
 class Initializer(_message.Message):
-    __slots__ = ("constant", "normal", "truncated_normal", "uniform", "variance_scaling")
+    __slots__ = ("constant", "normal", "truncated_normal", "uniform", "variance_scaling", "orthogonal")
     class Constant(_message.Message):
         __slots__ = ("value",)
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -103,17 +103,22 @@ class Initializer(_message.Message):
         mode: Initializer.VarianceScaling.Mode
         distribution: Initializer.VarianceScaling.Distribution
         def __init__(self, scale: _Optional[float] = ..., mode: _Optional[_Union[Initializer.VarianceScaling.Mode, str]] = ..., distribution: _Optional[_Union[Initializer.VarianceScaling.Distribution, str]] = ...) -> None: ...
+    class Orthogonal(_message.Message):
+        __slots__ = ()
+        def __init__(self) -> None: ...
     CONSTANT_FIELD_NUMBER: _ClassVar[int]
     NORMAL_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_NORMAL_FIELD_NUMBER: _ClassVar[int]
     UNIFORM_FIELD_NUMBER: _ClassVar[int]
     VARIANCE_SCALING_FIELD_NUMBER: _ClassVar[int]
+    ORTHOGONAL_FIELD_NUMBER: _ClassVar[int]
     constant: Initializer.Constant
     normal: Initializer.Normal
     truncated_normal: Initializer.TruncatedNormal
     uniform: Initializer.Uniform
     variance_scaling: Initializer.VarianceScaling
-    def __init__(self, constant: _Optional[_Union[Initializer.Constant, _Mapping]] = ..., normal: _Optional[_Union[Initializer.Normal, _Mapping]] = ..., truncated_normal: _Optional[_Union[Initializer.TruncatedNormal, _Mapping]] = ..., uniform: _Optional[_Union[Initializer.Uniform, _Mapping]] = ..., variance_scaling: _Optional[_Union[Initializer.VarianceScaling, _Mapping]] = ...) -> None: ...
+    orthogonal: Initializer.Orthogonal
+    def __init__(self, constant: _Optional[_Union[Initializer.Constant, _Mapping]] = ..., normal: _Optional[_Union[Initializer.Normal, _Mapping]] = ..., truncated_normal: _Optional[_Union[Initializer.TruncatedNormal, _Mapping]] = ..., uniform: _Optional[_Union[Initializer.Uniform, _Mapping]] = ..., variance_scaling: _Optional[_Union[Initializer.VarianceScaling, _Mapping]] = ..., orthogonal: _Optional[_Union[Initializer.Orthogonal, _Mapping]] = ...) -> None: ...
 
 class Parameter(_message.Message):
     __slots__ = ("name", "shape", "type", "layout", "fan_in", "fan_out", "initializer", "output_layer", "tied_to")

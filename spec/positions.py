@@ -40,3 +40,14 @@ def rotary(length: int, width: int, theta: float) -> tuple[np.ndarray, np.ndarra
     frequencies = theta ** (-np.arange(0, width, 2) / width)
     angles = np.outer(np.arange(length), frequencies)
     return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+
+
+def sinusoids(length: int, width: int) -> np.ndarray:
+    """Positions of a sequence, float32 [length, width]: [sin(t w), cos(t w)] with w_k =
+    10000^(-k / (width/2 - 1)) (Vaswani et al. 2017, with all sines first). `width` must be even, at
+    least 4.
+    """
+    assert width % 2 == 0 and width >= 4
+    frequencies = 10000.0 ** (-np.arange(width // 2) / (width // 2 - 1))
+    angles = np.outer(np.arange(length), frequencies)
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)

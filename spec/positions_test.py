@@ -26,3 +26,10 @@ def test_one_axis_against_the_official_table() -> None:
     found = [table[3, 0], table[3, 1], table[3, 511], table[3, 512], table[255, 700]]
     expected = [0.14112, 0.193938, 0.0003, -0.9899925, -0.6847707]
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_sinusoids_known_answers() -> None:
+    # Measured on the official Conformer.
+    table = positions.sinusoids(500, 512)
+    found = [table[3, 0], table[3, 1], table[3, 255], table[3, 256], table[499, 300]]
+    np.testing.assert_allclose(found, [0.14112, 0.245481, 0.0003, -0.989992, 0.261931], atol=2e-5)

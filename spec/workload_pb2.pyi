@@ -40,6 +40,7 @@ class Metric(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MEAN_AVERAGE_PRECISION: _ClassVar[Metric]
     BLEU: _ClassVar[Metric]
     PLAIN_BLEU: _ClassVar[Metric]
+    PLAIN_WER: _ClassVar[Metric]
 SOFTMAX_CROSS_ENTROPY: LossType
 SIGMOID_CROSS_ENTROPY: LossType
 MEAN_SQUARED_ERROR: LossType
@@ -63,6 +64,7 @@ CTC_LOSS_METRIC: Metric
 MEAN_AVERAGE_PRECISION: Metric
 BLEU: Metric
 PLAIN_BLEU: Metric
+PLAIN_WER: Metric
 
 class Workload(_message.Message):
     __slots__ = ("name", "base", "title", "model", "dataset", "loss", "metrics", "target_metric", "splits", "eval_batch_size", "dropout_rate", "precision", "rules", "parameter_digest", "torch_compile")
@@ -158,7 +160,7 @@ class Precision(_message.Message):
     def __init__(self, compute: _Optional[_Union[Precision.Compute, str]] = ..., matmul: _Optional[_Union[Precision.Matmul, str]] = ..., deterministic: _Optional[bool] = ...) -> None: ...
 
 class Dataset(_message.Message):
-    __slots__ = ("digits", "pydoc_text", "generated", "criteo1tb", "fastmri", "imagenet", "mnist", "cifar10", "ogbg", "wmt", "finewebedu")
+    __slots__ = ("digits", "pydoc_text", "generated", "criteo1tb", "fastmri", "imagenet", "mnist", "cifar10", "ogbg", "wmt", "finewebedu", "librispeech")
     DIGITS_FIELD_NUMBER: _ClassVar[int]
     PYDOC_TEXT_FIELD_NUMBER: _ClassVar[int]
     GENERATED_FIELD_NUMBER: _ClassVar[int]
@@ -170,6 +172,7 @@ class Dataset(_message.Message):
     OGBG_FIELD_NUMBER: _ClassVar[int]
     WMT_FIELD_NUMBER: _ClassVar[int]
     FINEWEBEDU_FIELD_NUMBER: _ClassVar[int]
+    LIBRISPEECH_FIELD_NUMBER: _ClassVar[int]
     digits: Digits
     pydoc_text: PydocText
     generated: Generated
@@ -181,7 +184,8 @@ class Dataset(_message.Message):
     ogbg: Ogbg
     wmt: Wmt
     finewebedu: FinewebEdu
-    def __init__(self, digits: _Optional[_Union[Digits, _Mapping]] = ..., pydoc_text: _Optional[_Union[PydocText, _Mapping]] = ..., generated: _Optional[_Union[Generated, _Mapping]] = ..., criteo1tb: _Optional[_Union[Criteo1TB, _Mapping]] = ..., fastmri: _Optional[_Union[FastMRI, _Mapping]] = ..., imagenet: _Optional[_Union[ImageNet, _Mapping]] = ..., mnist: _Optional[_Union[Mnist, _Mapping]] = ..., cifar10: _Optional[_Union[Cifar10, _Mapping]] = ..., ogbg: _Optional[_Union[Ogbg, _Mapping]] = ..., wmt: _Optional[_Union[Wmt, _Mapping]] = ..., finewebedu: _Optional[_Union[FinewebEdu, _Mapping]] = ...) -> None: ...
+    librispeech: Librispeech
+    def __init__(self, digits: _Optional[_Union[Digits, _Mapping]] = ..., pydoc_text: _Optional[_Union[PydocText, _Mapping]] = ..., generated: _Optional[_Union[Generated, _Mapping]] = ..., criteo1tb: _Optional[_Union[Criteo1TB, _Mapping]] = ..., fastmri: _Optional[_Union[FastMRI, _Mapping]] = ..., imagenet: _Optional[_Union[ImageNet, _Mapping]] = ..., mnist: _Optional[_Union[Mnist, _Mapping]] = ..., cifar10: _Optional[_Union[Cifar10, _Mapping]] = ..., ogbg: _Optional[_Union[Ogbg, _Mapping]] = ..., wmt: _Optional[_Union[Wmt, _Mapping]] = ..., finewebedu: _Optional[_Union[FinewebEdu, _Mapping]] = ..., librispeech: _Optional[_Union[Librispeech, _Mapping]] = ...) -> None: ...
 
 class Digits(_message.Message):
     __slots__ = ("sha256", "max_shift")
@@ -214,12 +218,14 @@ class Generated(_message.Message):
         RECONSTRUCTIONS: _ClassVar[Generated.Schema]
         GRAPHS: _ClassVar[Generated.Schema]
         TRANSLATION: _ClassVar[Generated.Schema]
+        SPEECH: _ClassVar[Generated.Schema]
     SCHEMA_UNSPECIFIED: Generated.Schema
     IMAGES: Generated.Schema
     CLICKS: Generated.Schema
     RECONSTRUCTIONS: Generated.Schema
     GRAPHS: Generated.Schema
     TRANSLATION: Generated.Schema
+    SPEECH: Generated.Schema
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     NOISE_FIELD_NUMBER: _ClassVar[int]
@@ -331,3 +337,28 @@ class FinewebEdu(_message.Message):
     validation_fraction: float
     end_token: int
     def __init__(self, validation_fraction: _Optional[float] = ..., end_token: _Optional[int] = ...) -> None: ...
+
+class Librispeech(_message.Message):
+    __slots__ = ("train", "validation", "test", "max_samples", "max_characters", "num_pieces", "tokenizer_characters")
+    class Part(_message.Message):
+        __slots__ = ("name", "num_utterances")
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        NUM_UTTERANCES_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        num_utterances: int
+        def __init__(self, name: _Optional[str] = ..., num_utterances: _Optional[int] = ...) -> None: ...
+    TRAIN_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_FIELD_NUMBER: _ClassVar[int]
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    MAX_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    MAX_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    NUM_PIECES_FIELD_NUMBER: _ClassVar[int]
+    TOKENIZER_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    train: _containers.RepeatedCompositeFieldContainer[Librispeech.Part]
+    validation: _containers.RepeatedCompositeFieldContainer[Librispeech.Part]
+    test: _containers.RepeatedCompositeFieldContainer[Librispeech.Part]
+    max_samples: int
+    max_characters: int
+    num_pieces: int
+    tokenizer_characters: int
+    def __init__(self, train: _Optional[_Iterable[_Union[Librispeech.Part, _Mapping]]] = ..., validation: _Optional[_Iterable[_Union[Librispeech.Part, _Mapping]]] = ..., test: _Optional[_Iterable[_Union[Librispeech.Part, _Mapping]]] = ..., max_samples: _Optional[int] = ..., max_characters: _Optional[int] = ..., num_pieces: _Optional[int] = ..., tokenizer_characters: _Optional[int] = ...) -> None: ...

@@ -57,12 +57,14 @@ class Pass:
       update_batch_norm: running statistics move too; only meaningful in training.
       dropout_rate: fraction of activations that is set to zero; a number or a traced scalar.
       keep_mask: (site, shape, rate) -> bool array, True where an activation is kept.
+      uniform: (site, shape) -> float array on [0, 1), for augmentation inside the model.
     """
 
     train: bool
     update_batch_norm: bool = False
     dropout_rate: float | Array = 0.0
     keep_mask: Callable[[str, tuple[int, ...], float | Array], Array] | None = None
+    uniform: Callable[[str, tuple[int, ...]], Array] | None = None
 
 
 def declare(module: nnx.Module, declared: Declarations) -> None:

@@ -1,6 +1,7 @@
 """What an evaluation adds up over batches; spec/metrics.py turns the sums into metrics."""
 
 from collections.abc import Callable
+from typing import Any
 
 from jax import numpy as jnp
 
@@ -11,10 +12,11 @@ from spec.workload_pb2 import (
     LANGUAGE_MODEL,
     MULTI_LABEL,
     RECONSTRUCTION,
+    SPEECH,
     TRANSLATION,
 )
 
-Batch = dict[str, Array]
+Batch = dict[str, Any]
 
 
 def classification(logits: Array, batch: Batch, loss: Array) -> dict[str, Array]:
@@ -94,11 +96,39 @@ def multi_label(logits: Array, batch: Batch, loss: Array) -> dict[str, Array]:
     }
 
 
-BATCH_SUMS: dict[int, Callable[[Array, Batch, Array], dict[str, Array]]] = {
+def speech(logits: tuple[Array, Array], batch: Batch, loss: Array) -> dict[str, Array]:
+    """`logits` [B, T, C] and paddings [B, T], `loss` [B] unweighted; targets (tokens, paddings)
+    [B, N]. Beside sums there are tokens, which the host makes words of: `decoded` [B, T] and
+    `targets` [B, N], filled up with 0, and `weights` [B].
+    """
+    tokens, paddings = batch["targets"]
+    weights = batch["weights"]
+    return {
+        "decoded": greedy_ctc(*logits),
+        "targets": jnp.where(paddings == 0, tokens, 0),
+        "weights": weights,
+        "loss": jnp.sum(loss * weights),
+        "weight": jnp.sum(jnp.sum(1 - paddings, 1) * weights),
+    }
+
+
+def greedy_ctc(logits_BTC: Array, paddings_BT: Array) -> Array:
+    """The likeliest class of every frame, repetitions merged, blanks (0) dropped, moved to the left
+    and filled up with 0: [B, T].
+    """
+    best = jnp.where(paddings_BT == 0, jnp.argmax(logits_BTC, -1), 0)
+    previous = jnp.pad(best[:, :-1], ((0, 0), (1, 0)))
+    kept = jnp.where(best == previous, 0, best)
+    order = jnp.argsort(kept == 0, 1, stable=True)
+    return jnp.take_along_axis(kept, order, 1)
+
+
+BATCH_SUMS: dict[int, Callable[[Any, Batch, Array], dict[str, Array]]] = {
     CLASSIFICATION: classification,
     LANGUAGE_MODEL: loss_alone,
     CLICK: loss_alone,
     RECONSTRUCTION: reconstruction,
     MULTI_LABEL: multi_label,
     TRANSLATION: classification,
+    SPEECH: speech,
 }

@@ -46,8 +46,8 @@ def _mesh() -> Mesh:
 
 
 def place_batch(batch: dict[str, Any]) -> dict[str, Any]:
-    """Puts a global batch on the devices, split along the first axis, which their number must
-    divide.
+    """Puts a global batch of numpy arrays, or of tuples or dictionaries of them, on the devices, split
+    along the first axis, which their number must divide.
     """
     return _put(batch, get_batch_dim_sharding())
 

@@ -13,13 +13,14 @@ from jax import numpy as jnp
 
 from backends.jax import layers, losses, metrics, placement
 from backends.jax.layers import Array, Dropout, Pass
-from inputs import pipeline
+from backends.jax.speech import SpecAugment
+from inputs import pipeline, transcripts
 from spec import bleu, initialization, parameters
 from spec import metrics as spec_metrics
 from spec import rng as spec_rng
 from spec.interface import ForwardPassMode, LossType, ParameterType, ShapeTuple, WorkloadInterface
 from spec.parameter_pb2 import Parameter
-from spec.workload_pb2 import TRANSLATION, Precision
+from spec.workload_pb2 import CTC_LOSS, TRANSLATION, Precision
 from spec.workload_pb2 import Workload as Message
 
 Tree = dict[str, Any]  # nested dict; the path to a leaf, joined by dots, is its canonical name
@@ -33,19 +34,20 @@ class Workload(WorkloadInterface):
     Args:
       message: the resolved workload.
       version: which of its rules apply, for example `v0.6`.
-      shared_masks: conformance mode: dropout masks come from the specification's generator, as in
-        every backend, instead of JAX's own.
+      shared_masks: conformance mode: dropout masks and augmentation inside the model come from the
+        specification's generator, as in every backend, instead of JAX's own.
     """
 
     def __init__(self, message: Message, version: str, *, shared_masks: bool = False):
         super().__init__(message, version)
         placement.configure(message.precision)
         self._keep_mask = shared_keep_mask if shared_masks else own_keep_mask
+        self._uniform = shared_uniform if shared_masks else own_uniform
         family = message.model.WhichOneof("family")
         module = importlib.import_module(f"backends.jax.models.{family}")
         self._model = module.Model(getattr(message.model, family))
         for name, part in layers.walk(self._model):
-            if isinstance(part, Dropout):
+            if isinstance(part, Dropout | SpecAugment):
                 part.site = name
         self._takes_batch = getattr(
             self._model, "takes_batch", False
@@ -127,6 +129,7 @@ class Workload(WorkloadInterface):
             update_batch_norm=train and update_batch_norm,
             dropout_rate=self.message.dropout_rate if dropout_rate is None else dropout_rate,
             keep_mask=functools.partial(self._keep_mask, rng),
+            uniform=functools.partial(self._uniform, rng),
         )
         statistics = model_state.get("batch_stats", {})
         if self.message.precision.compute == Precision.BFLOAT16:
@@ -142,14 +145,15 @@ class Workload(WorkloadInterface):
 
     def loss_fn(
         self,
-        label_batch: Array,
-        logits_batch: Array,
+        label_batch: Any,
+        logits_batch: Any,
         mask_batch: Array | None = None,
         label_smoothing: float | Array = 0.0,
     ) -> dict[str, Array]:
         """`summed`, `n_valid_examples` and `per_example` loss, over the global batch."""
         per_example = losses.LOSSES[self.message.loss](label_batch, logits_batch, label_smoothing)
-        return losses.reduced(per_example, mask_batch)
+        sizes = losses.label_lengths(label_batch) if self.message.loss == CTC_LOSS else None
+        return losses.reduced(per_example, mask_batch, sizes)
 
     def output_activation_fn(self, logits_batch: Array, loss_type: LossType) -> Array:
         """Predictions from logits, by the loss they were trained with."""
@@ -182,7 +186,9 @@ class Workload(WorkloadInterface):
                 translations = np.asarray(self.translate_fn(params, placed))
                 found |= bleu.batch_counts(translations, batch, *self._language)
             sums.append(found)
-        return spec_metrics.from_batches(self.message.metrics, jax.device_get(sums))
+        return spec_metrics.from_batches(
+            self.message.metrics, transcripts.sums_of(self.message, jax.device_get(sums))
+        )
 
     @functools.cached_property
     def translate_fn(self) -> Callable[[Tree, Batch], Array]:
@@ -212,6 +218,21 @@ def shared_keep_mask(key: Key, site: str, shape: tuple[int, ...], rate: float | 
 
     result = jax.ShapeDtypeStruct(shape, jnp.bool_)
     return jax.pure_callback(draw, result, key, rate, vmap_method="sequential")
+
+
+def own_uniform(key: Key, site: str, shape: tuple[int, ...]) -> Array:
+    """Uniform numbers on [0, 1) from JAX's generator."""
+    return jax.random.uniform(jax.random.fold_in(key, zlib.crc32(site.encode())), shape)
+
+
+def shared_uniform(key: Key, site: str, shape: tuple[int, ...]) -> Array:
+    """Uniform numbers on [0, 1) from the specification's generator, the same in every backend."""
+
+    def draw(words: np.ndarray) -> np.ndarray:
+        return spec_rng.uniform32(spec_rng.dropout_key(np.asarray(words), site), shape)
+
+    result = jax.ShapeDtypeStruct(shape, jnp.float32)
+    return jax.pure_callback(draw, result, key, vmap_method="sequential")
 
 
 def _state(variable_type: type[nnx.Variable], tree: Tree) -> Any:

@@ -65,12 +65,15 @@ class Pass:
       dropout_rate: fraction of activations that is set to zero.
       keep_mask: (site, shape, rate) -> bool tensor, True where an activation is kept; None for
       PyTorch's own dropout.
+      uniform: (site, shape) -> float tensor on [0, 1), for augmentation inside the model; None for
+      PyTorch's own generator.
     """
 
     train: bool
     update_batch_norm: bool = False
     dropout_rate: float = 0.0
     keep_mask: Callable[[str, tuple[int, ...], float], Tensor] | None = None
+    uniform: Callable[[str, tuple[int, ...]], Tensor] | None = None
 
 
 def declare(module: nn.Module, declared: Declarations) -> None:
@@ -88,10 +91,12 @@ def add_constant(module: nn.Module, name: str, value: np.ndarray) -> None:
 
 def walk(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, str, Parameter]]:
     """Yields (canonical dotted name, PyTorch's dotted name, declaration) of all parameters, in
-    order of definition.
+    order of definition. Several canonical ones may stand in one tensor of PyTorch, one behind the
+    other along its first axis.
     """
+    torch_names = getattr(module, "torch_names", TORCH_NAMES)
     for name, declaration in getattr(module, "declared", {}).items():
-        yield prefix + name, prefix + TORCH_NAMES.get(name, name), declaration
+        yield prefix + name, prefix + torch_names.get(name, name), declaration
     for name, child in module.named_children():
         yield from walk(child, f"{prefix}{name}.")
 

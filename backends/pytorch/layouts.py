@@ -33,8 +33,11 @@ def to_canonical(parameter: Parameter, held: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(held).reshape(tuple(parameter.shape))
 
 
-def torch_shape(parameter: Parameter) -> tuple[int, ...]:
-    """Shape of the tensor that PyTorch holds."""
+def torch_shape(parameter: Parameter, *others: Parameter) -> tuple[int, ...]:
+    """Shape of the tensor that PyTorch holds; several parameters of one shape may stand in it."""
+    if others:
+        first, *rest = torch_shape(parameter)
+        return ((1 + len(others)) * first, *rest)
     shape = tuple(parameter.shape)
     if parameter.layout == FLAT:
         return (math.prod(shape),)
@@ -45,6 +48,16 @@ def torch_shape(parameter: Parameter) -> tuple[int, ...]:
     if parameter.layout == CONV_TRANSPOSE:
         return (shape[-2], shape[-1], *shape[:-2])
     return shape
+
+
+def stacked(arrays: list[np.ndarray]) -> np.ndarray:
+    """Arrays of one shape one behind the other along their first axis, as in an LSTM's tensors."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def unstacked(array: np.ndarray, count: int) -> list[np.ndarray]:
+    """The inverse of `stacked`."""
+    return [array] if count == 1 else np.split(array, count)
 
 
 def _reverse_space(canonical: np.ndarray) -> np.ndarray:

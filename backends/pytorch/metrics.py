@@ -1,8 +1,10 @@
 """What an evaluation adds up over batches; spec/metrics.py turns the sums into metrics."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from backends.pytorch.layers import mean_pool
@@ -12,10 +14,11 @@ from spec.workload_pb2 import (
     LANGUAGE_MODEL,
     MULTI_LABEL,
     RECONSTRUCTION,
+    SPEECH,
     TRANSLATION,
 )
 
-Batch = dict[str, Tensor]
+Batch = dict[str, Any]
 
 
 def classification(logits: Tensor, batch: Batch, loss: Tensor) -> dict[str, Tensor]:
@@ -95,11 +98,39 @@ def multi_label(logits: Tensor, batch: Batch, loss: Tensor) -> dict[str, Tensor]
     }
 
 
-BATCH_SUMS: dict[int, Callable[[Tensor, Batch, Tensor], dict[str, Tensor]]] = {
+def speech(logits: tuple[Tensor, Tensor], batch: Batch, loss: Tensor) -> dict[str, Tensor]:
+    """`logits` [B, T, C] and paddings [B, T], `loss` [B] unweighted; targets (tokens, paddings)
+    [B, N]. Beside sums there are tokens, which the host makes words of: `decoded` [B, T] and
+    `targets` [B, N], filled up with 0, and `weights` [B].
+    """
+    tokens, paddings = batch["targets"]
+    weights = batch["weights"]
+    return {
+        "decoded": greedy_ctc(*logits),
+        "targets": torch.where(paddings == 0, tokens, 0),
+        "weights": weights,
+        "loss": torch.sum(loss * weights),
+        "weight": torch.sum(torch.sum(1 - paddings, 1) * weights),
+    }
+
+
+def greedy_ctc(logits_BTC: Tensor, paddings_BT: Tensor) -> Tensor:
+    """The likeliest class of every frame, repetitions merged, blanks (0) dropped, moved to the left
+    and filled up with 0: [B, T].
+    """
+    best = torch.where(paddings_BT == 0, torch.argmax(logits_BTC, -1), 0)
+    previous = F.pad(best[:, :-1], (1, 0))
+    kept = torch.where(best == previous, 0, best)
+    order = torch.argsort(kept == 0, dim=1, stable=True)
+    return torch.take_along_dim(kept, order, 1).int()
+
+
+BATCH_SUMS: dict[int, Callable[[Any, Batch, Tensor], dict[str, Tensor]]] = {
     CLASSIFICATION: classification,
     LANGUAGE_MODEL: loss_alone,
     CLICK: loss_alone,
     RECONSTRUCTION: reconstruction,
     MULTI_LABEL: multi_label,
     TRANSLATION: classification,
+    SPEECH: speech,
 }

@@ -31,7 +31,7 @@ def device() -> torch.device:
 
 
 def place_batch(batch: dict[str, Any]) -> dict[str, Any]:
-    """Puts a batch on the device; its values are arrays or dictionaries of arrays."""
+    """Puts a batch of numpy arrays, or of tuples or dictionaries of them, on the device."""
     return tree_map(lambda array: torch.from_numpy(array).to(device()), batch)
 
 

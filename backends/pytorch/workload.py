@@ -12,14 +12,15 @@ from torch import Tensor, nn
 
 from backends.pytorch import layers, losses, metrics, placement
 from backends.pytorch.layers import BatchNorm, Dropout, Pass
-from backends.pytorch.layouts import to_canonical, to_torch_layout, torch_shape
-from inputs import pipeline
+from backends.pytorch.layouts import stacked, to_canonical, to_torch_layout, torch_shape, unstacked
+from backends.pytorch.speech import SpecAugment
+from inputs import pipeline, transcripts
 from spec import bleu, initialization, parameters
 from spec import metrics as spec_metrics
 from spec import rng as spec_rng
 from spec.interface import ForwardPassMode, LossType, ParameterType, ShapeTuple, WorkloadInterface
 from spec.parameter_pb2 import Parameter
-from spec.workload_pb2 import TRANSLATION, Precision
+from spec.workload_pb2 import CTC_LOSS, TRANSLATION, Precision
 from spec.workload_pb2 import Workload as Message
 
 Batch = dict[str, Any]
@@ -31,14 +32,15 @@ class Workload(WorkloadInterface):
     Args:
       message: the resolved workload.
       version: which of its rules apply, for example `v0.6`.
-      shared_masks: conformance mode: dropout masks come from the specification's generator, as in
-        every backend, instead of PyTorch's own.
+      shared_masks: conformance mode: dropout masks and augmentation inside the model come from the
+        specification's generator, as in every backend, instead of PyTorch's own.
     """
 
     def __init__(self, message: Message, version: str, *, shared_masks: bool = False):
         super().__init__(message, version)
         placement.configure(message.precision)
         self._keep_mask = shared_keep_mask if shared_masks else None
+        self._uniform = shared_uniform if shared_masks else None
         family = message.model.WhichOneof("family")
         self._module = importlib.import_module(f"backends.pytorch.models.{family}")
         self._config = getattr(message.model, family)
@@ -50,7 +52,7 @@ class Workload(WorkloadInterface):
         with torch.device("meta"):
             model = self._module.Model(self._config)
         for name, part in model.named_modules():
-            if isinstance(part, Dropout):
+            if isinstance(part, Dropout | SpecAugment):
                 part.site = name
         return model
 
@@ -70,17 +72,21 @@ class Workload(WorkloadInterface):
         return found
 
     @functools.cached_property
-    def _by_torch_name(self) -> dict[str, Parameter]:
-        names = [torch_name for _, torch_name, _ in layers.walk(self.abstract_model())]
-        return dict(zip(names, self.parameters, strict=True))
+    def _by_torch_name(self) -> dict[str, list[Parameter]]:
+        """The parameters that stand in each of PyTorch's tensors, one behind the other."""
+        result: dict[str, list[Parameter]] = {}
+        walked = layers.walk(self.abstract_model())
+        for (_, torch_name, _), parameter in zip(walked, self.parameters, strict=True):
+            result.setdefault(torch_name, []).append(parameter)
+        return result
 
     @property
     def param_shapes(self) -> dict[str, ShapeTuple]:
-        return {name: ShapeTuple(torch_shape(p)) for name, p in self._by_torch_name.items()}
+        return {name: ShapeTuple(torch_shape(*p)) for name, p in self._by_torch_name.items()}
 
     @property
     def model_params_types(self) -> dict[str, ParameterType]:
-        return {name: ParameterType(p.type) for name, p in self._by_torch_name.items()}
+        return {name: ParameterType(p[0].type) for name, p in self._by_torch_name.items()}
 
     @property
     def initial_state(self) -> dict[str, np.ndarray]:
@@ -110,8 +116,9 @@ class Workload(WorkloadInterface):
         model = self.abstract_model().to_empty(device=placement.device())
         tensors = dict(model.named_parameters())
         with torch.no_grad():
-            for name, parameter in self._by_torch_name.items():
-                tensors[name].copy_(as_tensor(to_torch_layout(parameter, params[parameter.name])))
+            for name, parts in self._by_torch_name.items():
+                held = [to_torch_layout(part, params[part.name]) for part in parts]
+                tensors[name].copy_(as_tensor(stacked(held)))
             _set_constants(model)
             for name, part in model.named_modules():
                 if isinstance(part, BatchNorm):
@@ -150,10 +157,14 @@ class Workload(WorkloadInterface):
         return self._canonical({name: p.grad for name, p in params.named_parameters()})
 
     def _canonical(self, tensors: dict[str, Any]) -> dict[str, np.ndarray]:
-        return {
-            parameter.name: to_canonical(parameter, as_array(tensors[name]))
-            for name, parameter in self._by_torch_name.items()
+        canonical = {
+            part.name: to_canonical(part, held)
+            for name, parts in self._by_torch_name.items()
+            for part, held in zip(
+                parts, unstacked(as_array(tensors[name]), len(parts)), strict=True
+            )
         }
+        return {p.name: canonical[p.name] for p in self.parameters}
 
     def model_fn(
         self,
@@ -176,6 +187,7 @@ class Workload(WorkloadInterface):
             update_batch_norm=train and update_batch_norm,
             dropout_rate=self.message.dropout_rate if dropout_rate is None else dropout_rate,
             keep_mask=self._keep_mask and functools.partial(self._keep_mask, rng),
+            uniform=self._uniform and functools.partial(self._uniform, rng),
         )
         params.train(train)
         with contextlib.nullcontext() if train else torch.no_grad():
@@ -190,14 +202,15 @@ class Workload(WorkloadInterface):
 
     def loss_fn(
         self,
-        label_batch: Tensor,
-        logits_batch: Tensor,
+        label_batch: Any,
+        logits_batch: Any,
         mask_batch: Tensor | None = None,
         label_smoothing: float = 0.0,
     ) -> dict[str, Tensor]:
         """`summed`, `n_valid_examples` and `per_example` loss, over the batch of this process."""
         per_example = losses.LOSSES[self.message.loss](label_batch, logits_batch, label_smoothing)
-        return losses.reduced(per_example, mask_batch)
+        sizes = losses.label_lengths(label_batch) if self.message.loss == CTC_LOSS else None
+        return losses.reduced(per_example, mask_batch, sizes)
 
     def output_activation_fn(self, logits_batch: Tensor, loss_type: LossType) -> Tensor:
         """Predictions from logits, by the loss they were trained with."""
@@ -228,8 +241,9 @@ class Workload(WorkloadInterface):
                 translations = as_array(self.translate_fn(params, placed))
                 found |= bleu.batch_counts(translations, batch, *self._language)
             sums.append(found)
+        fetched = [{name: as_array(value) for name, value in batch.items()} for batch in sums]
         return spec_metrics.from_batches(
-            self.message.metrics, [{k: as_array(v) for k, v in batch.items()} for batch in sums]
+            self.message.metrics, transcripts.sums_of(self.message, fetched)
         )
 
     def translate_fn(self, params: nn.Module, batch: Batch) -> Tensor:
@@ -257,6 +271,12 @@ def shared_keep_mask(words: np.ndarray, site: str, shape: tuple[int, ...], rate:
     """
     mask = spec_rng.keep_mask(spec_rng.dropout_key(words, site), shape, rate)
     return torch.from_numpy(mask).to(placement.device())
+
+
+def shared_uniform(words: np.ndarray, site: str, shape: tuple[int, ...]) -> Tensor:
+    """Uniform numbers on [0, 1) from the specification's generator, the same in every backend."""
+    numbers = spec_rng.uniform32(spec_rng.dropout_key(words, site), shape)
+    return torch.from_numpy(numbers).to(placement.device())
 
 
 def as_tensor(array: np.ndarray) -> Tensor:

@@ -27,6 +27,8 @@ BASELINE = {
     "tiny/ogbg": 32,
     "tiny/wmt": 64,
     "tiny/finewebedu_lm": 32,
+    "tiny/librispeech_conformer": 16,
+    "tiny/librispeech_deepspeech": 16,
 }
 
 
