@@ -236,14 +236,14 @@ class Workload(WorkloadInterface):
         sums = []
         for batch in batches:
             placed = placement.place_batch(batch)
-            found: dict[str, Any] = {**self._eval_step(params, model_state, placed, rng)}
+            computed = self._eval_step(params, model_state, placed, rng)
+            found: dict[str, Any] = {name: as_array(value) for name, value in computed.items()}
             if self.message.metrics == TRANSLATION:
                 translations = as_array(self.translate_fn(params, placed))
                 found |= bleu.batch_counts(translations, batch, *self._language)
             sums.append(found)
-        fetched = [{name: as_array(value) for name, value in batch.items()} for batch in sums]
         return spec_metrics.from_batches(
-            self.message.metrics, transcripts.sums_of(self.message, fetched)
+            self.message.metrics, transcripts.sums_of(self.message, sums)
         )
 
     def translate_fn(self, params: nn.Module, batch: Batch) -> Tensor:
