@@ -11,6 +11,7 @@ import numpy as np
 from conformance import golden_streams, golden_vectors
 from conformance.golden_vectors import Summary, Vectors
 from spec import official
+from spec.interface import ForwardPassMode
 from spec.parameters import flatten
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def answer(testee: Testee, file: Path) -> Arrays:
     model = workload.import_model(arrays, state)
     del arrays  # they may be gigabytes
     placed, key = testee.place(batch), testee.key(np.zeros(2, np.uint32))
-    logits = testee.evaluation_pass(workload, model, placed, key)
+    logits, _ = testee.forward_pass(
+        workload, model, placed, key, ForwardPassMode.EVAL, update_batch_norm=False
+    )
     found |= _summaries("eval", {"logits": testee.fetch(logits)})
     for name in ("loss", *vectors.recorded["eval"].get("extra_losses", {})):
         loss = testee.fetch(_loss(workload, placed, logits, name))
@@ -50,7 +53,6 @@ def answer(testee: Testee, file: Path) -> Arrays:
         model,
         testee.place(train_batch),
         key,
-        update_batch_norm=True,
         dropout_rate=0.0,
         label_smoothing=0.0,
     )

@@ -347,8 +347,20 @@ def attention(
 ) -> Array:
     """softmax(scale * q k^T + bias) v for each head, [B, T, N, K]; `bias` [B or 1, 1, T or 1, S].
     Causal: token t sees tokens up to t.
+
+    Written out where all is in one precision, since the library's rounds float64 to float32.
     """
-    return jax.nn.dot_product_attention(q_BTNK, k_BSNK, v_BSNK, bias, scale=scale, is_causal=causal)
+    if q_BTNK.dtype == jnp.bfloat16:
+        return jax.nn.dot_product_attention(
+            q_BTNK, k_BSNK, v_BSNK, bias, scale=scale, is_causal=causal
+        )
+    logits_BNTS = scale * jnp.einsum("BTNK,BSNK->BNTS", q_BTNK, k_BSNK)
+    if bias is not None:
+        logits_BNTS = logits_BNTS + bias
+    if causal:
+        seen_TS = jnp.tri(q_BTNK.shape[1], k_BSNK.shape[1], dtype=bool)
+        logits_BNTS = jnp.where(seen_TS, logits_BNTS, -jnp.inf)
+    return jnp.einsum("BNTS,BSNK->BTNK", jax.nn.softmax(logits_BNTS), v_BSNK)
 
 
 def max_pool(x_BHWC: Array, *, window: int, stride: int, margin: int) -> Array:
