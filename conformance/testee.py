@@ -15,6 +15,7 @@ import abc
 import argparse
 import contextlib
 import dataclasses
+import functools
 import importlib
 import itertools
 import json
@@ -176,12 +177,11 @@ class Testee(abc.ABC):
         """
         chosen = self.workload(workload)
         batch = self._batch(workload, seed, batch_size, stand_in)
-        options = {"dropout_rate": dropout_rate, "label_smoothing": label_smoothing}
-        answer = self._passes(chosen, batch, seed, **options)
+        passes = functools.partial(self._passes, chosen, batch, seed, dropout_rate, label_smoothing)
+        answer = passes(np.float32)
         if float64:
             with self.float64():
-                doubled = self._passes(chosen, batch, seed, np.float64, **options)
-            answer |= named("float64", doubled)
+                answer |= named("float64", passes(np.float64))
         return answer
 
     def _passes(
@@ -189,8 +189,9 @@ class Testee(abc.ABC):
         workload: Any,
         batch: Arrays,
         seed: int,
-        dtype: type[np.floating] = np.float32,
-        **options: float,
+        dropout_rate: float,
+        label_smoothing: float,
+        dtype: type[np.floating],
     ) -> Arrays:
         """On filled parameters and state: `eval/logits`, `eval/per_example` and
         `eval_state/<name>`, which stays although it is told to move; with dropout and smoothing
@@ -209,7 +210,14 @@ class Testee(abc.ABC):
             workload, model(), placed, key, ForwardPassMode.EVAL, update_batch_norm=True
         )
         loss = workload.loss_fn(placed["targets"], logits, placed["weights"])
-        train = self.training_pass(workload, model(), placed, key, **options)
+        train = self.training_pass(
+            workload,
+            model(),
+            placed,
+            key,
+            dropout_rate=dropout_rate,
+            label_smoothing=label_smoothing,
+        )
         frozen, held = self.forward_pass(
             workload, model(), placed, key, ForwardPassMode.TRAIN, update_batch_norm=False
         )
