@@ -187,14 +187,15 @@ class Testee(abc.ABC):
     def _passes(
         self,
         workload: Any,
-        batch: Arrays,
+        batch: dict[str, Any],
         seed: int,
         dropout_rate: float,
         label_smoothing: float,
         dtype: type[np.floating],
     ) -> Arrays:
-        """On filled parameters and state: `eval/logits`, `eval/per_example` and
-        `eval_state/<name>`, which stays although it is told to move; with dropout and smoothing
+        """On filled parameters and state, the last example masked out: `eval/logits`,
+        `eval/per_example` and `eval_state/<name>`, which stays although it is told to move; with
+        dropout and smoothing
         `train/logits`, `train/<loss entry>`, `gradient/<name>` and `state/<name>` after the pass;
         `frozen/logits` and `frozen_state/<name>` of a training pass with update_batch_norm=False
         and the workload's own dropout rate. Of the gradient of an embedding only the rows are
@@ -227,7 +228,7 @@ class Testee(abc.ABC):
             | named("train", {"logits": train.logits, **train.loss})
             | nonzero_rows(train.gradients, workload.parameters)
             | named("state", train.state)
-            | {"frozen/logits": self.fetch(frozen)}
+            | named("frozen", {"logits": self.fetch(frozen)})
             | named("frozen_state", held)
         )
 
@@ -345,12 +346,13 @@ def nonzero_rows(gradients: Arrays, parameters: Iterable[Parameter]) -> Arrays:
     return named("gradient", found) | named("gradient_rows", rows)
 
 
-def cast(arrays: Arrays, dtype: type[np.floating]) -> Arrays:
-    """The arrays with every floating one in `dtype`."""
-    return {
-        name: array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
-        for name, array in arrays.items()
-    }
+def cast(arrays: Any, dtype: type[np.floating]) -> Any:
+    """An array, or a dictionary or tuple of them, with every floating one in `dtype`."""
+    if isinstance(arrays, dict):
+        return {name: cast(part, dtype) for name, part in arrays.items()}
+    if isinstance(arrays, tuple):
+        return tuple(cast(part, dtype) for part in arrays)
+    return arrays.astype(dtype, copy=False) if arrays.dtype.kind == "f" else arrays
 
 
 def named(prefix: str, arrays: Arrays) -> Arrays:

@@ -270,10 +270,15 @@ class RMSNorm(nnx.Module):
         self.epsilon = epsilon
 
     def __call__(self, x: Array) -> Array:
-        exact = x.astype(jnp.float32)
+        exact = at_least_float32(x)
         mean_square = jnp.mean(jnp.square(exact), -1, keepdims=True)
         normalised = exact * jax.lax.rsqrt(mean_square + self.epsilon) * self.scale[...]
         return normalised.astype(x.dtype)
+
+
+def at_least_float32(x: Array) -> Array:
+    """x in float32, or in its own type if that is finer."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 class Embedding(nnx.Module):

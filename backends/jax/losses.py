@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 from jax import numpy as jnp
 
-from backends.jax.layers import Array
+from backends.jax.layers import Array, at_least_float32
 from spec.workload_pb2 import (
     MEAN_ABSOLUTE_ERROR,
     SIGMOID_CROSS_ENTROPY,
@@ -19,7 +19,7 @@ def softmax_cross_entropy(labels: Array, logits: Array, label_smoothing: float |
     `logits` [..., C]; `labels` are classes int [...] or distributions [..., C]. Smoothing mixes the
     labels with the uniform distribution: (1 - a) label + a / C. It may be a traced number.
     """
-    log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
+    log_p = jax.nn.log_softmax(at_least_float32(logits))
     if labels.ndim == logits.ndim:
         loss = -jnp.sum(labels * log_p, -1)
     else:
