@@ -10,6 +10,7 @@ from conformance.testee_jax import JaxTestee
 from conformance.testee_pytorch import PyTorchTestee
 from inputs import pipeline
 from spec import loading, rng
+from spec.interface import ForwardPassMode
 from spec.workload_pb2 import Precision, Workload
 
 TESTEES: dict[str, type[Testee]] = {"jax": JaxTestee, "pytorch": PyTorchTestee}
@@ -27,14 +28,20 @@ def test_only_activations_are_rounded(backend: str) -> None:
         batch = pipeline.train_batch(pipeline.open_source(message), 0, 8, slice(None), 0)
         batch["weights"] = pipeline.weights_of(batch)
         placed = testee.place(batch)
-        logits = testee.evaluation_pass(workload, testee._filled(workload, 3), placed, key)
+        logits, _ = testee.forward_pass(
+            workload,
+            testee._filled(workload, 3),
+            placed,
+            key,
+            ForwardPassMode.EVAL,
+            update_batch_norm=False,
+        )
         assert ("bfloat16" in str(logits.dtype)) == (compute == Precision.BFLOAT16)
         found[compute] = testee.training_pass(
             workload,
             testee._filled(workload, 3),
             placed,
             key,
-            update_batch_norm=True,
             dropout_rate=0.0,
             label_smoothing=0.0,
         )

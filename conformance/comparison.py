@@ -32,10 +32,11 @@ QUESTIONS: dict[Level, tuple[str, tuple[str, ...] | None]] = {
     DATA: ("data", None),
     FORWARD: ("forward", ("eval/", "train/", "frozen/")),
     GRADIENT: ("forward", ("gradient/", "gradient_rows/")),
-    STATE: ("forward", ("state/", "frozen_state/")),
+    STATE: ("forward", ("state/", "eval_state/", "frozen_state/")),
     METRICS: ("metrics", None),
     TRAJECTORY: ("trajectory", None),
 }
+FLOAT64 = "float64/"  # comes before a prefix where the same was computed in float64
 
 
 def compare(level: Level, case: Case, first: Arrays, second: Arrays) -> list[Measurement]:
@@ -77,7 +78,11 @@ def _of_level(level: Level, arrays: Arrays) -> Arrays:
     prefixes = QUESTIONS[level][1]
     if prefixes is None:
         return arrays
-    return {name: array for name, array in arrays.items() if name.startswith(prefixes)}
+    return {
+        name: array
+        for name, array in arrays.items()
+        if name.removeprefix(FLOAT64).startswith(prefixes)
+    }
 
 
 def bound_of(case: Case | GoldenBounds, level: Level, quantity: str) -> Bound:

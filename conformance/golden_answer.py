@@ -12,6 +12,7 @@ from conformance import golden_streams, golden_vectors
 from conformance.golden_vectors import Summary, Vectors
 from inputs.pipeline import named_arrays
 from spec import official
+from spec.interface import ForwardPassMode
 
 if TYPE_CHECKING:
     from conformance.testee import Testee
@@ -36,7 +37,9 @@ def answer(testee: Testee, file: Path) -> Arrays:
     model = workload.import_model(arrays, state)
     del arrays  # they may be gigabytes
     placed, key = testee.place(batch), testee.key(np.zeros(2, np.uint32))
-    logits = testee.evaluation_pass(workload, model, placed, key)
+    logits, _ = testee.forward_pass(
+        workload, model, placed, key, ForwardPassMode.EVAL, update_batch_norm=False
+    )
     found |= _logits("eval", testee.fetch(logits))
     if isinstance(logits, tuple):
         rows = testee.decoded(logits)
@@ -54,7 +57,6 @@ def answer(testee: Testee, file: Path) -> Arrays:
         model,
         testee.place(train_batch),
         key,
-        update_batch_norm=True,
         dropout_rate=0.0,
         label_smoothing=0.0,
     )

@@ -42,7 +42,6 @@ def results(
         testee._filled(workload, seed=3),
         testee.place(batch),
         testee.key(np.zeros(2, np.uint32)),
-        update_batch_norm=True,
         dropout_rate=0.0,
         label_smoothing=0.1,
     )

@@ -13,16 +13,18 @@ from unittest import mock
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
 
 from backends.pytorch import layers, layouts, losses, metrics
 from backends.pytorch import workload as backend
-from backends.pytorch.models import resnet, transformer_lm
-from inputs import pipeline
-from spec import declarations
+from backends.pytorch.models import dlrm, resnet, transformer_lm, vit
+from conformance import wrong_parts
+from inputs import digits, pipeline
+from spec import declarations, initialization
+from spec import rng as spec_rng
 from spec.conformance_pb2 import (
     DATA,
     FORWARD,
+    GRADIENT,
     METRICS,
     PARAMETERS,
     STATE,
@@ -31,7 +33,7 @@ from spec.conformance_pb2 import (
 )
 from spec.initialization import GLOROT_UNIFORM
 from spec.interface import ForwardPassMode
-from spec.models_pb2 import GELU_TANH, ResNet
+from spec.models_pb2 import GELU_TANH, LEAKY_RELU, ResNet
 from submissions.nadamw import submission_pytorch as nadamw
 
 Patch = Callable[[], contextlib.AbstractContextManager[Any]]
@@ -61,76 +63,50 @@ def _change_arguments(target: Any, method: str, change: Callable[..., dict[str, 
     return _replace(target, method, wrong)
 
 
-def _torch_batch_norm(self: layers.BatchNorm, x: Tensor, how: layers.Pass) -> Tensor:
-    self.train(how.train)
-    return nn.BatchNorm2d.forward(self, x)
+def _decorate(target: Any, attribute: str, wrap: Callable[[Any], Any]) -> Patch:
+    """Replaces a function by what `wrap` makes of it."""
+    return _replace(target, attribute, wrap(getattr(target, attribute)))
 
 
-def _always_updating(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def wrong(self: layers.BatchNorm, x: Tensor, how: layers.Pass) -> Tensor:
-        return original(self, x, dataclasses.replace(how, update_batch_norm=how.train))
+def _model_fn(change: Callable[[ForwardPassMode, bool, float | None], tuple[Any, ...]]) -> Patch:
+    """Calls model_fn with another mode, update_batch_norm and dropout_rate."""
+    original = backend.Workload.model_fn
 
-    return wrong
-
-
-def _unscaled_dropout(self: layers.Dropout, x: Tensor, how: layers.Pass) -> Tensor:
-    if not how.train or how.keep_mask is None:
-        return x
-    return torch.where(how.keep_mask(self.site, tuple(x.shape), how.dropout_rate), x, 0)
-
-
-def _smoothing_over_the_others(labels: Tensor, logits: Tensor, smoothing: float) -> Tensor:
-    num_classes = logits.shape[-1]
-    target = F.one_hot(labels.long(), num_classes) * (1 - smoothing)
-    target = target + (target == 0) * smoothing / (num_classes - 1)
-    return -(target * F.log_softmax(logits, -1)).sum(-1)
-
-
-def _all_valid(original: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[str, Tensor]]:
-    def wrong(per_example: Tensor, *others: Any) -> dict[str, Tensor]:
-        count = torch.tensor(float(per_example.numel()))
-        return original(per_example, *others) | {"n_valid_examples": count}
-
-    return wrong
-
-
-def _always_training(original: Callable[..., Any]) -> Callable[..., Any]:
     def wrong(
         self: Any,
         params: Any,
         batch: Any,
         state: Any,
         mode: ForwardPassMode,
-        *rest: Any,
-        **named: Any,
+        rng: Any,
+        update_batch_norm: bool,
+        dropout_rate: float | None = None,
     ) -> Any:
-        return original(self, params, batch, state, ForwardPassMode.TRAIN, *rest, **named)
+        mode, update, rate = change(mode, update_batch_norm, dropout_rate)
+        return original(self, params, batch, state, mode, rng, update, rate)
 
-    return wrong
-
-
-def _unweighted(logits: Tensor, batch: dict[str, Tensor], loss: Tensor) -> dict[str, Tensor]:
-    everything = batch | {"weights": torch.ones_like(batch["weights"])}
-    return metrics.classification(logits, everything, loss)
-
-
-def _half_rotated(x_BTNK: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
-    cosines, sines = cosines[:, None, :], sines[:, None, :]
-    first, second = x_BTNK.chunk(2, -1)
-    return torch.cat([first * cosines - second * sines, second * cosines + first * sines], -1)
-
-
-def _untransposed(parameter: Any, canonical: np.ndarray) -> np.ndarray:
-    if parameter.layout == layouts.MATRIX:
-        return canonical.reshape(parameter.fan_out, parameter.fan_in)
-    return layouts.to_torch_layout(parameter, canonical)
-
-
-def _one_step_early(original: Callable[..., float]) -> Callable[..., float]:
-    return lambda count, *rest: original(count + 1, *rest)
+    return _replace(backend.Workload, "model_fn", wrong)
 
 
 MUTATIONS = [
+    Mutation(
+        "swapped initialiser",
+        "digits_vit",
+        PARAMETERS,
+        _change_arguments(declarations, "dense", lambda **_: {"kernel_init": GLOROT_UNIFORM}),
+    ),
+    Mutation(
+        "fan out for fan in",
+        "digits_resnet",
+        PARAMETERS,
+        _decorate(initialization, "initial_value", wrong_parts.fans_swapped),
+    ),
+    Mutation(
+        "the seed is not used",
+        "digits_vit",
+        PARAMETERS,
+        _replace(spec_rng, "seed_of", lambda words: 0),
+    ),
     Mutation(
         "batch norm momentum the other way round",
         "digits_resnet",
@@ -141,25 +117,65 @@ MUTATIONS = [
         "unbiased running variance",
         "digits_resnet",
         STATE,
-        _replace(layers.BatchNorm, "forward", _torch_batch_norm),
-    ),
-    Mutation(
-        "batch norm epsilon 1e-3",
-        "digits_resnet",
-        FORWARD,
-        _change_arguments(layers.BatchNorm, "__init__", lambda **_: {"epsilon": 1e-3}),
-    ),
-    Mutation(
-        "layer norm epsilon 1e-3",
-        "digits_vit",
-        FORWARD,
-        _change_arguments(layers.LayerNorm, "__init__", lambda **_: {"epsilon": 1e-3}),
+        _replace(layers.BatchNorm, "forward", wrong_parts.torch_batch_norm),
     ),
     Mutation(
         "statistics move although they should not",
         "digits_resnet",
         STATE,
-        _replace(layers.BatchNorm, "forward", _always_updating(layers.BatchNorm.forward)),
+        _decorate(layers.BatchNorm, "forward", wrong_parts.always_updating),
+    ),
+    Mutation(
+        "statistics move in evaluation",
+        "digits_resnet",
+        STATE,
+        _model_fn(
+            lambda mode, update, rate: (ForwardPassMode.TRAIN if update else mode, update, rate)
+        ),
+    ),
+    Mutation(
+        "frozen statistics are the running ones",
+        "digits_resnet",
+        FORWARD,
+        _decorate(layers.BatchNorm, "forward", wrong_parts.frozen_as_in_evaluation),
+    ),
+    Mutation(
+        "no gradient through batch statistics",
+        "digits_resnet",
+        GRADIENT,
+        _replace(layers.BatchNorm, "forward", wrong_parts.constant_statistics),
+    ),
+    Mutation(
+        "batch norm epsilon half as large again",
+        "digits_resnet",
+        FORWARD,
+        _change_arguments(
+            layers.BatchNorm, "__init__", lambda epsilon, **_: {"epsilon": 1.5 * epsilon}
+        ),
+    ),
+    Mutation(
+        "layer norm epsilon 1e-5",
+        "digits_vit",
+        FORWARD,
+        _change_arguments(layers.LayerNorm, "__init__", lambda **_: {"epsilon": 1e-5}),
+    ),
+    Mutation(
+        "RMS norm subtracts the mean",
+        "pydoc_lm",
+        FORWARD,
+        _replace(layers.RMSNorm, "forward", wrong_parts.centred_rms_norm),
+    ),
+    Mutation(
+        "epsilon inside the root",
+        "pydoc_lm",
+        FORWARD,
+        _replace(transformer_lm, "unit", wrong_parts.epsilon_inside_the_root),
+    ),
+    Mutation(
+        "no epsilon",
+        "pydoc_lm",
+        FORWARD,
+        _replace(transformer_lm, "unit", lambda x, _: F.normalize(x, dim=-1, eps=0)),
     ),
     Mutation(
         "symmetric instead of SAME padding",
@@ -168,40 +184,22 @@ MUTATIONS = [
         _replace(resnet, "PADDINGS", {ResNet.SAME: ((1, 1), (1, 1))}),
     ),
     Mutation(
-        "dropout does not scale up",
+        "matrix products in bfloat16",
         "digits_vit",
         FORWARD,
-        _replace(layers.Dropout, "forward", _unscaled_dropout),
-    ),
-    Mutation(
-        "dropout rate is not passed on",
-        "digits_vit",
-        FORWARD,
-        _change_arguments(backend, "Pass", lambda **_: {"dropout_rate": 0.0}),
-    ),
-    Mutation(
-        "masked examples count in the mean",
-        "digits_vit",
-        FORWARD,
-        _replace(losses, "reduced", _all_valid(losses.reduced)),
-    ),
-    Mutation(
-        "label smoothing over the other classes only",
-        "digits_vit",
-        FORWARD,
-        lambda: mock.patch.dict(losses.LOSSES, {0: _smoothing_over_the_others}),
-    ),
-    Mutation(
-        "swapped initialiser",
-        "digits_vit",
-        PARAMETERS,
-        _change_arguments(declarations, "dense", lambda **_: {"kernel_init": GLOROT_UNIFORM}),
+        _replace(layers.Dense, "forward", wrong_parts.in_bfloat16),
     ),
     Mutation(
         "kernels not transposed",
         "digits_vit",
         FORWARD,
-        _replace(backend, "to_torch_layout", _untransposed),
+        _replace(backend, "to_torch_layout", wrong_parts.untransposed),
+    ),
+    Mutation(
+        "transposed convolution not reversed",
+        "tiny/fastmri",
+        FORWARD,
+        _replace(layouts, "_reverse_space", lambda kernel: kernel),
     ),
     Mutation(
         "exact GELU",
@@ -210,10 +208,52 @@ MUTATIONS = [
         lambda: mock.patch.dict(layers.ACTIVATIONS, {GELU_TANH: F.gelu}),
     ),
     Mutation(
-        "rotary pairs from two halves",
-        "pydoc_lm",
+        "leaky ReLU's usual slope",
+        "tiny/fastmri",
         FORWARD,
-        _replace(transformer_lm, "rotated", _half_rotated),
+        lambda: mock.patch.dict(layers.ACTIVATIONS, {LEAKY_RELU: F.leaky_relu}),
+    ),
+    Mutation(
+        "dropout does not scale up",
+        "digits_vit",
+        FORWARD,
+        _replace(layers.Dropout, "forward", wrong_parts.unscaled_dropout),
+    ),
+    Mutation(
+        "dropout rate is not passed on",
+        "digits_vit",
+        FORWARD,
+        _change_arguments(backend, "Pass", lambda **_: {"dropout_rate": 0.0}),
+    ),
+    Mutation(
+        "no dropout unless a rate is given",
+        "digits_vit",
+        FORWARD,
+        _model_fn(lambda mode, update, rate: (mode, update, rate or 0.0)),
+    ),
+    Mutation(
+        "all examples share a dropout mask",
+        "digits_vit",
+        FORWARD,
+        _replace(layers.Dropout, "mask_shape", lambda self, shape: (1, *shape[1:])),
+    ),
+    Mutation(
+        "all places share a dropout mask",
+        "digits_vit",
+        FORWARD,
+        _decorate(backend, "shared_keep_mask", wrong_parts.same_mask_everywhere),
+    ),
+    Mutation(
+        "pixels dropped instead of channels",
+        "tiny/fastmri",
+        FORWARD,
+        _replace(layers.ChannelDropout, "mask_shape", layers.Dropout.mask_shape),
+    ),
+    Mutation(
+        "attention is not scaled",
+        "digits_vit",
+        FORWARD,
+        _change_arguments(layers, "attention", lambda **_: {"scale": 1.0}),
     ),
     Mutation(
         "attention sees the future",
@@ -222,16 +262,70 @@ MUTATIONS = [
         _change_arguments(transformer_lm, "attention", lambda **_: {"causal": False}),
     ),
     Mutation(
+        "positional table transposed",
+        "digits_vit",
+        FORWARD,
+        _replace(vit, "sincos_2d", wrong_parts.transposed_positions),
+    ),
+    Mutation(
+        "rotary pairs from two halves",
+        "pydoc_lm",
+        FORWARD,
+        _replace(transformer_lm, "rotated", wrong_parts.half_rotated),
+    ),
+    Mutation(
+        "output layer gives the embedding no gradient",
+        "pydoc_lm",
+        GRADIENT,
+        _replace(layers.Embedding, "attend", wrong_parts.untied),
+    ),
+    Mutation(
+        "interactions in another order",
+        "tiny/criteo1tb",
+        FORWARD,
+        _replace(dlrm, "dot_interactions", wrong_parts.lower_triangle),
+    ),
+    Mutation(
+        "masked examples count in the mean",
+        "digits_vit",
+        FORWARD,
+        _decorate(losses, "reduced", wrong_parts.all_valid),
+    ),
+    Mutation(
+        "masked examples have a loss",
+        "digits_vit",
+        FORWARD,
+        _decorate(losses, "reduced", wrong_parts.unmasked),
+    ),
+    Mutation(
+        "label smoothing over the other classes only",
+        "digits_vit",
+        FORWARD,
+        lambda: mock.patch.dict(losses.LOSSES, {0: wrong_parts.smoothing_over_the_others}),
+    ),
+    Mutation(
         "evaluation in train mode",
         "digits_resnet",
         METRICS,
-        _replace(backend.Workload, "model_fn", _always_training(backend.Workload.model_fn)),
+        _model_fn(lambda mode, *rest: (ForwardPassMode.TRAIN, *rest)),
     ),
     Mutation(
         "filling rows of the last batch counted",
         "digits_resnet",
         METRICS,
-        lambda: mock.patch.dict(metrics.BATCH_SUMS, {1: _unweighted}),
+        lambda: mock.patch.dict(metrics.BATCH_SUMS, {1: wrong_parts.unweighted}),
+    ),
+    Mutation(
+        "mean of the batches' means",
+        "tiny/mnist",
+        METRICS,
+        _decorate(backend.spec_metrics, "from_batches", wrong_parts.mean_of_means),
+    ),
+    Mutation(
+        "last batch left out",
+        "tiny/mnist",
+        METRICS,
+        _decorate(pipeline, "eval_batches", wrong_parts.without_the_last),
     ),
     Mutation(
         "unshuffled data",
@@ -240,15 +334,57 @@ MUTATIONS = [
         _replace(pipeline, "_order", lambda seed, epoch, n: np.arange(n)),
     ),
     Mutation(
-        "schedule one step early",
-        "digits_vit",
-        TRAJECTORY,
-        _replace(nadamw, "learning_rate", _one_step_early(nadamw.learning_rate)),
+        "unseeded shuffle", "digits_vit", DATA, _replace(pipeline, "_order", wrong_parts.unseeded)
     ),
     Mutation(
-        "optimizer epsilon 1e-6",
+        "resumed from the first batch",
         "digits_vit",
+        DATA,
+        _change_arguments(pipeline.TrainBatches, "__init__", lambda **_: {"start_step": 0}),
+    ),
+    Mutation(
+        "all shards are the first",
+        "digits_vit",
+        DATA,
+        _change_arguments(
+            pipeline.TrainBatches, "__init__", lambda shard=(0, 1), **_: {"shard": (0, shard[1])}
+        ),
+    ),
+    Mutation(
+        "test split scaled otherwise",
+        "digits_vit",
+        DATA,
+        _decorate(digits.Digits, "batch", wrong_parts.brighter_test_split),
+    ),
+    Mutation(
+        "validation split for the test split",
+        "digits_vit",
+        DATA,
+        _decorate(pipeline, "eval_batch", wrong_parts.validation_for_test),
+    ),
+    Mutation(
+        "schedule one step early",
+        "tiny/mnist",
         TRAJECTORY,
-        _replace(nadamw, "EPSILON", 1e-6),
+        _decorate(nadamw, "learning_rate", wrong_parts.one_step_early),
+    ),
+    Mutation("optimizer epsilon 1e-6", "digits_vit", TRAJECTORY, _replace(nadamw, "EPSILON", 1e-6)),
+    Mutation(
+        "betas swapped",
+        "tiny/mnist",
+        TRAJECTORY,
+        _decorate(nadamw, "NadamW", wrong_parts.betas_swapped),
+    ),
+    Mutation(
+        "weight decay through the gradient",
+        "tiny/mnist",
+        TRAJECTORY,
+        _decorate(nadamw.NadamW, "step", wrong_parts.coupled_decay),
+    ),
+    Mutation(
+        "Adam without Nesterov's look ahead",
+        "tiny/mnist",
+        TRAJECTORY,
+        _replace(torch, "_foreach_lerp", lambda first, *_: [m.clone() for m in first]),
     ),
 ]

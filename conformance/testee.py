@@ -15,6 +15,7 @@ import abc
 import argparse
 import contextlib
 import dataclasses
+import functools
 import importlib
 import itertools
 import json
@@ -35,6 +36,7 @@ from inputs import pipeline
 from inputs import stand_in as stand_ins
 from inputs.pipeline import named_arrays
 from spec import loading, rng
+from spec.interface import ForwardPassMode
 from spec.parameter_pb2 import EMBEDDING, Parameter
 from spec.workload_pb2 import TRANSLATION, Workload
 
@@ -73,8 +75,21 @@ class Testee(abc.ABC):
         """What the framework takes for a random key."""
 
     @abc.abstractmethod
-    def evaluation_pass(self, workload: Any, model: tuple[Any, Any], batch: Any, key: Any) -> Any:
-        """Logits in evaluation mode."""
+    def float64(self) -> contextlib.AbstractContextManager[Any]:
+        """Inside it the framework computes in float64, given models and batches of that type."""
+
+    @abc.abstractmethod
+    def forward_pass(
+        self,
+        workload: Any,
+        model: tuple[Any, Any],
+        batch: Any,
+        key: Any,
+        mode: ForwardPassMode,
+        *,
+        update_batch_norm: bool,
+    ) -> tuple[Any, Arrays]:
+        """Logits and the state after a pass that names no dropout rate."""
 
     @abc.abstractmethod
     def decoded(self, logits: Any) -> np.ndarray:
@@ -88,11 +103,12 @@ class Testee(abc.ABC):
         batch: Any,
         key: Any,
         *,
-        update_batch_norm: bool,
         dropout_rate: float,
         label_smoothing: float,
     ) -> TrainingPass:
-        """A pass in training mode; the gradient is that of summed / n_valid_examples."""
+        """A pass in training mode that moves running statistics; the gradient is that of summed /
+        n_valid_examples.
+        """
 
     @abc.abstractmethod
     def submission(self, name: str) -> types.ModuleType:
@@ -156,37 +172,70 @@ class Testee(abc.ABC):
         dropout_rate: float,
         label_smoothing: float,
         stand_in: bool,
+        float64: bool,
     ) -> Arrays:
-        """On filled parameters and state, the last example masked out: `eval/logits`,
-        `eval/per_example`, and of speech `eval/decoded`; with dropout and smoothing `train/logits`,
-        `train/<loss entry>`, `gradient/<name>` and `state/<name>` after the pass; `frozen/logits` and
-        `frozen_state/<name>` of a training pass with update_batch_norm=False. Of the gradient of an
-        embedding only the rows are given that are not zero, whose numbers are
-        `gradient_rows/<name>`.
+        """The arrays of `_passes` in float32 and, if asked for, again as `float64/...`: float64
+        shows what float32 hides, such as another epsilon beside a variance of 1.
 
         `stand_in` asks for generated examples in the place of the workload's data.
         """
         chosen = self.workload(workload)
-        batch = self.place(self._batch(workload, seed, batch_size, stand_in))
+        batch = self._batch(workload, seed, batch_size, stand_in)
+        passes = functools.partial(self._passes, chosen, batch, seed, dropout_rate, label_smoothing)
+        answer = passes(np.float32)
+        if float64:
+            with self.float64():
+                answer |= named("float64", passes(np.float64))
+        return answer
+
+    def _passes(
+        self,
+        workload: Any,
+        batch: dict[str, Any],
+        seed: int,
+        dropout_rate: float,
+        label_smoothing: float,
+        dtype: type[np.floating],
+    ) -> Arrays:
+        """On filled parameters and state, the last example masked out: `eval/logits`,
+        `eval/per_example`, of speech `eval/decoded`, and `eval_state/<name>`, which stays although it
+        is told to move; with dropout and smoothing `train/logits`, `train/<loss entry>`,
+        `gradient/<name>` and `state/<name>` after the pass; `frozen/logits` and
+        `frozen_state/<name>` of a training pass with update_batch_norm=False and the workload's own
+        dropout rate. Of the gradient of an embedding only the rows are given that are not zero,
+        whose numbers are `gradient_rows/<name>`.
+        """
+        placed = self.place(cast(batch, dtype))
         key = self.key(rng.key_words(seed, "forward"))
-        logits = self.evaluation_pass(chosen, self._filled(chosen, seed), batch, key)
-        loss = chosen.loss_fn(batch["targets"], logits, batch["weights"])
-        tokens = {"decoded": self.decoded(logits)} if isinstance(logits, tuple) else {}
-        options = {"dropout_rate": dropout_rate, "label_smoothing": label_smoothing}
-        train = self.training_pass(
-            chosen, self._filled(chosen, seed), batch, key, update_batch_norm=True, **options
+
+        def model() -> tuple[Any, Any]:  # a new one for each pass, which may change it
+            return self._filled(workload, seed, dtype)
+
+        logits, unmoved = self.forward_pass(
+            workload, model(), placed, key, ForwardPassMode.EVAL, update_batch_norm=True
         )
-        frozen = self.training_pass(
-            chosen, self._filled(chosen, seed), batch, key, update_batch_norm=False, **options
+        loss = workload.loss_fn(placed["targets"], logits, placed["weights"])
+        tokens = {"decoded": self.decoded(logits)} if isinstance(logits, tuple) else {}
+        train = self.training_pass(
+            workload,
+            model(),
+            placed,
+            key,
+            dropout_rate=dropout_rate,
+            label_smoothing=label_smoothing,
+        )
+        frozen, held = self.forward_pass(
+            workload, model(), placed, key, ForwardPassMode.TRAIN, update_batch_norm=False
         )
         return (
             named("eval", self.fetch({"logits": logits, "per_example": loss["per_example"]}))
             | named("eval", tokens)
+            | named("eval_state", unmoved)
             | named("train", {"logits": train.logits, **train.loss})
-            | nonzero_rows(train.gradients, chosen.parameters)
+            | nonzero_rows(train.gradients, workload.parameters)
             | named("state", train.state)
-            | named("frozen", {"logits": frozen.logits})
-            | named("frozen_state", frozen.state)
+            | named("frozen", {"logits": self.fetch(frozen)})
+            | named("frozen_state", held)
         )
 
     def metrics(self, workload: str, seed: int) -> Arrays:
@@ -256,11 +305,13 @@ class Testee(abc.ABC):
         """Summaries of everything that a file of golden vectors records."""
         return golden_answer.answer(self, Path(file))
 
-    def _filled(self, workload: Any, seed: int) -> tuple[Any, Any]:
+    def _filled(
+        self, workload: Any, seed: int, dtype: type[np.floating] = np.float32
+    ) -> tuple[Any, Any]:
         state = workload.initial_state
         return workload.import_model(
-            {p.name: filled_parameter(p, seed) for p in workload.parameters},
-            {name: filled_state(name, array.shape, seed) for name, array in state.items()},
+            cast({p.name: filled_parameter(p, seed) for p in workload.parameters}, dtype),
+            cast({name: filled_state(name, a.shape, seed) for name, a in state.items()}, dtype),
         )
 
     def _on_devices(self, batch: dict[str, Any]) -> Arrays:
@@ -299,6 +350,15 @@ def nonzero_rows(gradients: Arrays, parameters: Iterable[Parameter]) -> Arrays:
             rows[name] = np.flatnonzero(gradients[name].any(axis=-1))
             found[name] = gradients[name][rows[name]]
     return named("gradient", found) | named("gradient_rows", rows)
+
+
+def cast(arrays: Any, dtype: type[np.floating]) -> Any:
+    """An array, or a dictionary or tuple of them, with every floating one in `dtype`."""
+    if isinstance(arrays, dict):
+        return {name: cast(part, dtype) for name, part in arrays.items()}
+    if isinstance(arrays, tuple):
+        return tuple(cast(part, dtype) for part in arrays)
+    return arrays.astype(dtype, copy=False) if arrays.dtype.kind == "f" else arrays
 
 
 def named(prefix: str, arrays: dict[str, Any]) -> Arrays:

@@ -1,8 +1,10 @@
 """The JAX backend's answers."""
 
+import contextlib
 import functools
 import importlib
 import types
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -35,19 +37,31 @@ class JaxTestee(Testee):
     def submission(self, name: str) -> types.ModuleType:
         return importlib.import_module(f"submissions.{name}.submission_jax")
 
-    def evaluation_pass(
-        self, workload: Workload, model: tuple[Any, Any], batch: Any, key: Any
-    ) -> Any:
-        @jax.jit
-        def logits(params: Any, state: Any, batch: Any) -> Any:
-            return workload.model_fn(
-                params, batch, state, ForwardPassMode.EVAL, key, update_batch_norm=False
-            )[0]
-
-        return logits(*model, batch)
-
     def decoded(self, logits: Any) -> np.ndarray:
         return self.fetch(metrics.greedy_ctc(*logits))
+
+    @contextlib.contextmanager
+    def float64(self) -> Iterator[None]:
+        jax.config.update("jax_disable_most_optimizations", True)  # it saves half of compiling
+        try:
+            with jax.enable_x64(True):
+                yield
+        finally:
+            jax.config.update("jax_disable_most_optimizations", False)
+
+    def forward_pass(
+        self,
+        workload: Workload,
+        model: tuple[Any, Any],
+        batch: Any,
+        key: Any,
+        mode: ForwardPassMode,
+        *,
+        update_batch_norm: bool,
+    ) -> tuple[Any, Arrays]:
+        params, state = model
+        logits, new_state = _forward(workload, mode, update_batch_norm, params, state, batch, key)
+        return logits, workload.export_model(params, new_state)[1]
 
     def training_pass(
         self,
@@ -56,28 +70,49 @@ class JaxTestee(Testee):
         batch: Any,
         key: Any,
         *,
-        update_batch_norm: bool,
         dropout_rate: float,
         label_smoothing: float,
     ) -> TrainingPass:
-        params, state = model
-
-        @functools.partial(jax.value_and_grad, has_aux=True)
-        def mean_loss(params: Any, batch: Any) -> tuple[Any, tuple[Any, Any, Any]]:
-            logits, new_state = workload.model_fn(
-                params,
-                batch,
-                state,
-                ForwardPassMode.TRAIN,
-                key,
-                update_batch_norm,
-                dropout_rate,
-            )
-            loss = workload.loss_fn(
-                batch["targets"], logits, batch.get("weights"), label_smoothing=label_smoothing
-            )
-            return loss["summed"] / loss["n_valid_examples"], (logits, loss, new_state)
-
-        (_, (logits, loss, new_state)), grads = jax.jit(mean_loss)(params, batch)
+        grads, (logits, loss, new_state) = _gradient(
+            workload, dropout_rate, label_smoothing, *model, batch, key
+        )
         gradients, statistics = workload.export_model(grads, new_state)
         return TrainingPass(self.fetch(logits), self.fetch(loss), gradients, statistics)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _forward(
+    workload: Workload,
+    mode: ForwardPassMode,
+    update_batch_norm: bool,
+    params: Any,
+    state: Any,
+    batch: Any,
+    key: Any,
+) -> tuple[Any, Any]:
+    return workload.model_fn(params, batch, state, mode, key, update_batch_norm)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _gradient(
+    workload: Workload,
+    dropout_rate: float,
+    label_smoothing: float,
+    params: Any,
+    state: Any,
+    batch: Any,
+    key: Any,
+) -> tuple[Any, tuple[Any, Any, Any]]:
+    """The gradient of the mean loss; logits, loss and new state."""
+
+    @functools.partial(jax.grad, has_aux=True)
+    def mean_loss(params: Any) -> tuple[Any, tuple[Any, Any, Any]]:
+        logits, new_state = workload.model_fn(
+            params, batch, state, ForwardPassMode.TRAIN, key, True, dropout_rate
+        )
+        loss = workload.loss_fn(
+            batch["targets"], logits, batch.get("weights"), label_smoothing=label_smoothing
+        )
+        return loss["summed"] / loss["n_valid_examples"], (logits, loss, new_state)
+
+    return mean_loss(params)

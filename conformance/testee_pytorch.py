@@ -1,7 +1,9 @@
 """The PyTorch backend's answers."""
 
+import contextlib
 import importlib
 import types
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,14 +36,28 @@ class PyTorchTestee(Testee):
     def submission(self, name: str) -> types.ModuleType:
         return importlib.import_module(f"submissions.{name}.submission_pytorch")
 
-    def evaluation_pass(
-        self, workload: Workload, model: tuple[Any, Any], batch: Any, key: Any
-    ) -> Any:
+    @contextlib.contextmanager
+    def float64(self) -> Iterator[None]:
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)  # of every tensor that a model is made of
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(before)
+
+    def forward_pass(
+        self,
+        workload: Workload,
+        model: tuple[Any, Any],
+        batch: Any,
+        key: Any,
+        mode: ForwardPassMode,
+        *,
+        update_batch_norm: bool,
+    ) -> tuple[Any, Arrays]:
         params, state = model
-        logits, _ = workload.model_fn(
-            params, batch, state, ForwardPassMode.EVAL, key, update_batch_norm=False
-        )
-        return logits
+        logits, _ = workload.model_fn(params, batch, state, mode, key, update_batch_norm)
+        return logits, workload.export_statistics(params)
 
     def decoded(self, logits: Any) -> np.ndarray:
         return self.fetch(metrics.greedy_ctc(*logits))
@@ -53,19 +69,12 @@ class PyTorchTestee(Testee):
         batch: Any,
         key: Any,
         *,
-        update_batch_norm: bool,
         dropout_rate: float,
         label_smoothing: float,
     ) -> TrainingPass:
         params, state = model
         logits, _ = workload.model_fn(
-            params,
-            batch,
-            state,
-            ForwardPassMode.TRAIN,
-            key,
-            update_batch_norm,
-            dropout_rate,
+            params, batch, state, ForwardPassMode.TRAIN, key, True, dropout_rate
         )
         loss = workload.loss_fn(
             batch["targets"], logits, batch.get("weights"), label_smoothing=label_smoothing

@@ -35,7 +35,9 @@ class Opened:
 
     def logits(self, batch: pipeline.Batch) -> np.ndarray:
         placed = self.testee.place(batch)
-        found = self.testee.evaluation_pass(self.workload, self.model, placed, KEY)
+        found, _ = self.testee.forward_pass(
+            self.workload, self.model, placed, KEY, ForwardPassMode.EVAL, update_batch_norm=False
+        )
         return np.asarray(self.testee.fetch(found))
 
     def translations(self, batch: pipeline.Batch) -> np.ndarray:

@@ -3,6 +3,7 @@
 What it shares with PyTorch is tested in conformance/.
 """
 
+import functools
 import inspect
 import math
 from typing import Any
@@ -16,10 +17,10 @@ from backends.jax import layers, losses, placement
 from backends.jax.layers import Pass
 from backends.jax.run import Backend
 from backends.jax.submission import Submission
-from backends.jax.workload import Workload
+from backends.jax.workload import Workload, own_keep_mask
 from inputs import pipeline
 from spec import loading, rng, submission_pb2
-from spec.interface import ForwardPassMode, ParameterType, ShapeTuple
+from spec.interface import ForwardPassMode, LossType, ParameterType, ShapeTuple
 
 EVAL = Pass(train=False)
 
@@ -98,6 +99,46 @@ def test_dropout_in_training_only_and_scaled() -> None:
     np.testing.assert_array_equal(dropout(x, how).sum(), 24)
     np.testing.assert_array_equal(dropout(x, EVAL), x)
     np.testing.assert_array_equal(dropout(x, Pass(train=True)), x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "units"),
+    [
+        (layers.Dropout, (300, 400), np.s_[:, :]),
+        (layers.ChannelDropout, (300, 2, 3, 400), np.s_[:, 0, 0, :]),
+    ],
+)
+def test_jaxs_own_dropout_drops_the_rate_and_scales_the_rest(
+    layer: type[layers.Dropout], shape: tuple[int, ...], units: Any
+) -> None:
+    rate = 0.3
+
+    def dropped(purpose: str, site: str, *, train: bool = True) -> np.ndarray:
+        dropout = layer()
+        dropout.site = site
+        masks = functools.partial(own_keep_mask, placement.rng(rng.key_words(0, purpose)))
+        how = Pass(train=train, dropout_rate=rate, keep_mask=masks)
+        return np.asarray(dropout(jnp.ones(shape), how))
+
+    y = dropped("a", "here")
+    sigma = math.sqrt(rate * (1 - rate) / y[units].size)
+    assert abs(np.mean(y[units] == 0) - rate) < 5 * sigma
+    np.testing.assert_allclose(y[y != 0], 1 / (1 - rate), rtol=1e-6)
+    np.testing.assert_array_equal(y, dropped("a", "here"))
+    for other in (dropped("b", "here"), dropped("a", "there")):
+        assert abs(np.corrcoef(y[units].ravel(), other[units].ravel())[0, 1]) < 0.02
+    assert (dropped("a", "here", train=False) == 1).all()
+
+
+def test_predictions_follow_the_loss(workload: Workload) -> None:
+    p = jnp.array([[0.7, 0.2, 0.1]])
+    cases = {
+        LossType.SOFTMAX_CROSS_ENTROPY: jnp.log(p) + 1,
+        LossType.SIGMOID_CROSS_ENTROPY: jnp.log(p / (1 - p)),
+        LossType.MEAN_ABSOLUTE_ERROR: p,
+    }
+    for loss, logits in cases.items():
+        np.testing.assert_allclose(workload.output_activation_fn(logits, loss), p, rtol=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -272,10 +272,15 @@ class RMSNorm(nnx.Module):
         self.epsilon = epsilon
 
     def __call__(self, x: Array) -> Array:
-        exact = x.astype(jnp.float32)
+        exact = at_least_float32(x)
         mean_square = jnp.mean(jnp.square(exact), -1, keepdims=True)
         normalised = exact * jax.lax.rsqrt(mean_square + self.epsilon) * self.scale[...]
         return normalised.astype(x.dtype)
+
+
+def at_least_float32(x: Array) -> Array:
+    """x in float32, or in its own type if that is finer."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 class Embedding(nnx.Module):
@@ -349,8 +354,20 @@ def attention(
 ) -> Array:
     """softmax(scale * q k^T + bias) v for each head, [B, T, N, K]; `bias` [B or 1, 1, T or 1, S].
     Causal: token t sees tokens up to t.
+
+    Written out where all is in one precision, since the library's rounds float64 to float32.
     """
-    return jax.nn.dot_product_attention(q_BTNK, k_BSNK, v_BSNK, bias, scale=scale, is_causal=causal)
+    if q_BTNK.dtype == jnp.bfloat16:
+        return jax.nn.dot_product_attention(
+            q_BTNK, k_BSNK, v_BSNK, bias, scale=scale, is_causal=causal
+        )
+    logits_BNTS = scale * jnp.einsum("BTNK,BSNK->BNTS", q_BTNK, k_BSNK)
+    if bias is not None:
+        logits_BNTS = logits_BNTS + bias
+    if causal:
+        seen_TS = jnp.tri(q_BTNK.shape[1], k_BSNK.shape[1], dtype=bool)
+        logits_BNTS = jnp.where(seen_TS, logits_BNTS, -jnp.inf)
+    return jnp.einsum("BNTS,BSNK->BTNK", jax.nn.softmax(logits_BNTS), v_BSNK)
 
 
 def max_pool(x_BHWC: Array, *, window: int, stride: int, margin: int) -> Array:

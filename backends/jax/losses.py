@@ -6,7 +6,7 @@ from typing import Any
 import jax
 from jax import numpy as jnp
 
-from backends.jax.layers import Array
+from backends.jax.layers import Array, at_least_float32
 from spec.workload_pb2 import (
     CTC_LOSS,
     MEAN_ABSOLUTE_ERROR,
@@ -24,7 +24,7 @@ def softmax_cross_entropy(labels: Array, logits: Array, label_smoothing: float |
     `logits` [..., C]; `labels` are classes int [...] or distributions [..., C]. Smoothing mixes the
     labels with the uniform distribution: (1 - a) label + a / C. It may be a traced number.
     """
-    log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
+    log_p = jax.nn.log_softmax(at_least_float32(logits))
     if labels.ndim == logits.ndim:
         loss = -jnp.sum(labels * log_p, -1)
     else:

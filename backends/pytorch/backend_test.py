@@ -20,7 +20,7 @@ from backends.pytorch.submission import Submission
 from backends.pytorch.workload import Workload
 from inputs import pipeline
 from spec import loading, rng, submission_pb2
-from spec.interface import ForwardPassMode, ParameterType
+from spec.interface import ForwardPassMode, LossType, ParameterType
 from spec.parameter_pb2 import AS_IS, CONV, CONV_TRANSPOSE, FLAT, MATRIX, Parameter
 
 EVAL = Pass(train=False)
@@ -107,6 +107,43 @@ def test_dropout_in_training_only_and_scaled() -> None:
     assert float(dropout(x, how).sum()) == 24
     np.testing.assert_array_equal(dropout(x, EVAL), x)
     np.testing.assert_array_equal(dropout(x, Pass(train=True)), x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "units"),
+    [
+        (layers.Dropout, (300, 400), np.s_[:, :]),
+        (layers.ChannelDropout, (300, 400, 2, 3), np.s_[:, :, 0, 0]),
+    ],
+)
+def test_pytorchs_own_dropout_drops_the_rate_and_scales_the_rest(
+    layer: type[layers.Dropout], shape: tuple[int, ...], units: Any
+) -> None:
+    rate = 0.3
+
+    def dropped(*, train: bool = True) -> np.ndarray:
+        return layer()(torch.ones(shape), Pass(train=train, dropout_rate=rate)).numpy()
+
+    torch.manual_seed(0)
+    y, other = dropped(), dropped()
+    sigma = math.sqrt(rate * (1 - rate) / y[units].size)
+    assert abs(np.mean(y[units] == 0) - rate) < 5 * sigma
+    np.testing.assert_allclose(y[y != 0], 1 / (1 - rate), rtol=1e-6)
+    assert abs(np.corrcoef(y[units].ravel(), other[units].ravel())[0, 1]) < 0.02
+    torch.manual_seed(0)
+    np.testing.assert_array_equal(y, dropped())
+    assert (dropped(train=False) == 1).all()
+
+
+def test_predictions_follow_the_loss(workload: Workload) -> None:
+    p = torch.tensor([[0.7, 0.2, 0.1]])
+    cases = {
+        LossType.SOFTMAX_CROSS_ENTROPY: torch.log(p) + 1,
+        LossType.SIGMOID_CROSS_ENTROPY: torch.log(p / (1 - p)),
+        LossType.MEAN_ABSOLUTE_ERROR: p,
+    }
+    for loss, logits in cases.items():
+        np.testing.assert_allclose(workload.output_activation_fn(logits, loss), p, rtol=1e-6)
 
 
 layout_cases = st.sampled_from(

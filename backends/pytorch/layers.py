@@ -281,6 +281,11 @@ class RMSNorm(nn.RMSNorm):
         declare(self, declarations.layer_norm(width, bias=False))
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """x in float32, or in its own type if that is finer."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 class Embedding(nn.Embedding):
     """ids int [...] -> [..., D]; `attend` is the tied output projection [..., D] -> [..., rows]."""
 

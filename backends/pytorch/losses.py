@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from backends.pytorch.layers import at_least_float32
 from spec.workload_pb2 import (
     CTC_LOSS,
     MEAN_ABSOLUTE_ERROR,
@@ -25,7 +26,7 @@ def softmax_cross_entropy(labels: Tensor, logits: Tensor, label_smoothing: float
     """
     labels_2d = labels.flatten(0, logits.ndim - 2)
     loss = F.cross_entropy(
-        logits.flatten(0, -2).float(),
+        at_least_float32(logits.flatten(0, -2)),
         labels_2d.long() if labels.ndim < logits.ndim else labels_2d,
         reduction="none",
         label_smoothing=label_smoothing,

@@ -115,7 +115,7 @@ class Model(nnx.Module):
         links = Links(inputs)
         nodes_PND = self.node_embedding(inputs["nodes"])
         edges_PED = self.edge_embedding(inputs["edges"])
-        graphs_PGD = jnp.zeros((*inputs["n_node"].shape, self.num_tasks), jnp.float32)
+        graphs_PGD = jnp.zeros((*inputs["n_node"].shape, self.num_tasks), nodes_PND.dtype)
         for one in self.rounds:
             nodes_PND, edges_PED, graphs_PGD = one(nodes_PND, edges_PED, graphs_PGD, links, how)
         return self.decoder(graphs_PGD)

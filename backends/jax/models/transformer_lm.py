@@ -17,7 +17,16 @@ import numpy as np
 from flax import nnx
 from jax import numpy as jnp
 
-from backends.jax.layers import Array, Dense, Embedding, Pass, RMSNorm, attention, declare
+from backends.jax.layers import (
+    Array,
+    Dense,
+    Embedding,
+    Pass,
+    RMSNorm,
+    at_least_float32,
+    attention,
+    declare,
+)
 from spec.initialization import constant, normal
 from spec.models_pb2 import TransformerLM
 from spec.parameter_pb2 import (
@@ -119,7 +128,7 @@ def rotated(x_BTNK: Array, cosines: np.ndarray, sines: np.ndarray) -> Array:
 
 def unit(x: Array, epsilon: float) -> Array:
     """x over its length along the last axis."""
-    exact = x.astype(jnp.float32)
+    exact = at_least_float32(x)
     length = jnp.sqrt(jnp.sum(jnp.square(exact), -1, keepdims=True))
     return (exact / (length + epsilon)).astype(x.dtype)
 

@@ -21,6 +21,7 @@ from backends.pytorch.layers import (
     Pass,
     RMSNorm,
     add_constant,
+    at_least_float32,
     attention,
     declare,
 )
@@ -134,7 +135,7 @@ def rotated(x_BTNK: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
 
 def unit(x: Tensor, epsilon: float) -> Tensor:
     """x over its length along the last axis."""
-    exact = x.float()
+    exact = at_least_float32(x)
     length = torch.sqrt(torch.sum(torch.square(exact), -1, keepdim=True))
     return (exact / (length + epsilon)).to(x.dtype)
 
