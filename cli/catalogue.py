@@ -97,9 +97,12 @@ def _describe_modules(workload: Workload) -> None:
     print("\nDropout places (* stands for a number)")
     print_table([("place", "times"), *sites.items()] if sites else [("none",)])
     print("\nMemory of a training step, estimated; float32")
-    print_table(
-        memory_rows(parameters, [memory.activation_bytes(workload, size) for size in (2, 4)])
-    )
+    try:
+        kept = [memory.activation_bytes(workload, size) for size in (2, 4)]
+    except NotImplementedError as error:  # a model that looks at values, as packed sequences do
+        print_table([("cannot be estimated without values:", error)])
+    else:
+        print_table(memory_rows(parameters, kept))
 
 
 def memory_rows(parameters: Sequence[Parameter], kept: Sequence[int]) -> list[Row]:

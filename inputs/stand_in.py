@@ -4,6 +4,7 @@ on where the data are not at hand.
 
 import math
 
+from spec import loading
 from spec.workload_pb2 import Generated, Workload
 
 # Schema of each data set's examples.
@@ -15,6 +16,7 @@ SCHEMAS = {
     "mnist": Generated.IMAGES,
     "cifar10": Generated.IMAGES,
     "ogbg": Generated.GRAPHS,
+    "librispeech": Generated.SPEECH,
 }
 
 
@@ -23,16 +25,23 @@ def stand_in(workload: Workload, num_examples: int) -> Workload:
     its data are always at hand.
     """
     source = workload.dataset.WhichOneof("source")
-    if source not in SCHEMAS:
-        return workload
     result = Workload()
     result.CopyFrom(workload)
-    result.dataset.generated.CopyFrom(Generated(schema=SCHEMAS[source], noise=1.0))
-    if source == "ogbg":
+    if source == "finewebedu":  # any text will do
+        result.dataset.pydoc_text.CopyFrom(loading.load_workload("pydoc_lm").dataset.pydoc_text)
+    elif source not in SCHEMAS:
+        return workload
+    else:
+        _generate(result, workload, SCHEMAS[source], num_examples)
+    for split, _ in workload.splits.ListFields():
+        setattr(result.splits, split.name, num_examples)
+    return result
+
+
+def _generate(result: Workload, workload: Workload, schema: int, num_examples: int) -> None:
+    result.dataset.generated.CopyFrom(Generated(schema=schema, noise=1.0))
+    if schema == Generated.GRAPHS:
         packing = result.dataset.generated.packing
         packing.CopyFrom(workload.dataset.ogbg.packing)
         # So that a batch of all examples has no part without one.
         packing.num_parts = math.gcd(packing.num_parts, num_examples)
-    for split, _ in workload.splits.ListFields():
-        setattr(result.splits, split.name, num_examples)
-    return result

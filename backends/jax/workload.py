@@ -49,10 +49,11 @@ class Workload(WorkloadInterface):
         for name, part in layers.walk(self._model):
             if isinstance(part, Dropout | SpecAugment):
                 part.site = name
-        self._takes_batch = getattr(
-            self._model, "takes_batch", False
-        )  # instead of its inputs alone
         self._graph = nnx.graphdef(self._model)
+
+    def inputs_of(self, batch: Batch) -> Any:
+        """What the model is called with: the batch's inputs, or the batch where a model needs more."""
+        return batch if getattr(self._model, "takes_batch", False) else batch["inputs"]
 
     def declared_parameters(self) -> list[Parameter]:
         """The model's parameters in the order of its definition, as its modules declare them."""
@@ -135,8 +136,7 @@ class Workload(WorkloadInterface):
         if self.message.precision.compute == Precision.BFLOAT16:
             params = jax.tree.map(lambda x: x.astype(jnp.bfloat16), params)
         model = nnx.merge(self._graph, _state(nnx.Param, params), _state(nnx.BatchStat, statistics))
-        batch = augmented_and_preprocessed_input_batch
-        logits = model(batch if self._takes_batch else batch["inputs"], how)
+        logits = model(self.inputs_of(augmented_and_preprocessed_input_batch), how)
         if not how.update_batch_norm or not statistics:
             return logits, model_state
         moved = nnx.to_flat_state(nnx.state(model, nnx.BatchStat))

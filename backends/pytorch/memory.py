@@ -32,7 +32,7 @@ def activation_bytes(message: Message, batch_size: int) -> int:
     how = Pass(train=True, update_batch_norm=True, dropout_rate=message.dropout_rate)
     batch = _meta_batch(message, batch_size)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        model(batch["inputs"], how)
+        model(workload.inputs_of(batch), how)
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 

@@ -44,8 +44,6 @@ class Workload(WorkloadInterface):
         family = message.model.WhichOneof("family")
         self._module = importlib.import_module(f"backends.pytorch.models.{family}")
         self._config = getattr(message.model, family)
-        # Instead of its inputs alone.
-        self._takes_batch = getattr(self._module.Model, "takes_batch", False)
 
     def abstract_model(self) -> nn.Module:
         """The model on the meta device: shapes and no values."""
@@ -55,6 +53,10 @@ class Workload(WorkloadInterface):
             if isinstance(part, Dropout | SpecAugment):
                 part.site = name
         return model
+
+    def inputs_of(self, batch: Batch) -> Any:
+        """What the model is called with: the batch's inputs, or the batch where a model needs more."""
+        return batch if getattr(self._module.Model, "takes_batch", False) else batch["inputs"]
 
     def dropout_sites(self) -> list[str]:
         """Names of the places where activations are dropped."""
@@ -191,8 +193,7 @@ class Workload(WorkloadInterface):
         )
         params.train(train)
         with contextlib.nullcontext() if train else torch.no_grad():
-            batch = augmented_and_preprocessed_input_batch
-            arguments = (batch if self._takes_batch else batch["inputs"], how)
+            arguments = (self.inputs_of(augmented_and_preprocessed_input_batch), how)
             if self.message.precision.compute == Precision.BFLOAT16:
                 rounded = {name: p.bfloat16() for name, p in params.named_parameters()}
                 logits = torch.func.functional_call(params, rounded, arguments)
