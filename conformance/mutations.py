@@ -331,10 +331,13 @@ MUTATIONS = [
         "unshuffled data",
         "digits_vit",
         DATA,
-        _replace(pipeline, "_order", lambda seed, epoch, n: np.arange(n)),
+        _replace(pipeline, "_permutation", lambda key, n: np.arange(n)),
     ),
     Mutation(
-        "unseeded shuffle", "digits_vit", DATA, _replace(pipeline, "_order", wrong_parts.unseeded)
+        "unseeded shuffle",
+        "digits_vit",
+        DATA,
+        _replace(pipeline, "_permutation", wrong_parts.unseeded),
     ),
     Mutation(
         "resumed from the first batch",

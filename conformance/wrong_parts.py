@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from backends.pytorch import layers, layouts, metrics
+from spec import rng
 from spec.parameter_pb2 import Parameter
 from spec.positions import sincos_2d
 
@@ -144,7 +145,7 @@ def mean_of_means(original: Callable[..., Any]) -> Callable[..., Any]:
 # Data
 
 
-def unseeded(seed: int, epoch: int, num_examples: int) -> np.ndarray:
+def unseeded(key: rng.Key, num_examples: int) -> np.ndarray:
     return np.random.default_rng().permutation(num_examples)
 
 
