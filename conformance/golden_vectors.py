@@ -17,7 +17,7 @@ from google.protobuf import text_format
 
 from spec import loading
 from spec.loading import SpecError
-from spec.workload_pb2 import Workload
+from spec.workload_pb2 import SPEECH, Workload
 
 # What the part of a file's name after `__` changes in the workload, and in the fill of embeddings.
 CHANGES = {
@@ -95,7 +95,7 @@ def read(path: Path) -> Vectors:
     if not workload.HasField("model"):
         raise SpecError(f"{path}: workload {name} has no model yet")
     workload = loading.overlay(workload, text_format.Parse(change, Workload()))
-    if recorded.get("specaug") is False:
+    if recorded.get("specaug") is False and workload.metrics == SPEECH:
         family = getattr(workload.model, str(workload.model.WhichOneof("family")))
         family.spec_augment.num_time_masks = family.spec_augment.num_frequency_masks = 0
     return Vectors(path.stem, workload, base, embedding_scale, recorded)
