@@ -369,7 +369,9 @@ MUTATIONS = [
         "schedule one step early",
         "tiny/mnist",
         TRAJECTORY,
-        _decorate(nadamw, "learning_rate", wrong_parts.one_step_early),
+        _change_arguments(
+            nadamw, "update_params", lambda global_step, **_: {"global_step": global_step + 1}
+        ),
     ),
     Mutation("optimizer epsilon 1e-6", "digits_vit", TRAJECTORY, _replace(nadamw, "EPSILON", 1e-6)),
     Mutation(

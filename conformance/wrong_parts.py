@@ -171,10 +171,6 @@ def without_the_last(original: Callable[..., Any]) -> Callable[..., Any]:
 # The submission
 
 
-def one_step_early(original: Callable[..., float]) -> Callable[..., float]:
-    return lambda count, *rest: original(count + 1, *rest)
-
-
 def betas_swapped(original: Callable[..., Any]) -> Callable[..., Any]:
     return lambda params, b1, b2, *rest: original(params, b2, b1, *rest)
 

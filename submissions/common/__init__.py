@@ -1,0 +1,3 @@
+"""What the reference submissions share: batch sizes, schedules, points, and a training step for each
+framework.
+"""
