@@ -21,8 +21,7 @@ import itertools
 import json
 import sys
 import traceback
-import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,17 +29,23 @@ import numpy as np
 
 from conformance import golden_answer
 from conformance.filling import filled_parameter, filled_state
+from conformance.gradient_field import GradientField
 from harness import tuning
-from harness.submission import ROOT, chosen_batch_size
+from harness.errors import UsageError
+from harness.submission import ROOT, Source, chosen_batch_size, find, load
 from inputs import pipeline
 from inputs import stand_in as stand_ins
 from inputs.pipeline import named_arrays
 from spec import loading, rng
 from spec.interface import ForwardPassMode
 from spec.parameter_pb2 import EMBEDDING, Parameter
+from spec.submission_pb2 import Framework
 from spec.workload_pb2 import TRANSLATION, Workload
 
 Arrays = dict[str, np.ndarray]
+
+VERSION = "v0.6"  # whose rules hold
+EVALUATIONS = 4  # in a run of `steps`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +61,13 @@ class TrainingPass:
 
 
 class Testee(abc.ABC):
-    """Answers about one backend. Subclasses say how to touch the framework."""
+    """Answers about one backend. Subclasses say how to touch the framework.
+
+    Attributes:
+      framework: which one.
+    """
+
+    framework: Framework
 
     @abc.abstractmethod
     def open(self, message: Workload) -> Any:
@@ -111,8 +122,27 @@ class Testee(abc.ABC):
         """
 
     @abc.abstractmethod
-    def submission(self, name: str) -> types.ModuleType:
-        """The module of a submission for this framework."""
+    def open_field(self, message: Workload) -> Any:
+        """The backend's workload object with the loss of a gradient field instead of a model's. Its
+        batches are made by `field_batch`.
+        """
+
+    @abc.abstractmethod
+    def field_batch(self, workload: Any, gradients: Arrays, curvatures: Arrays) -> Any:
+        """A batch on which the loss is <g, p> + <c p, p>/2, from canonical g and c."""
+
+    def source(self, submission: str) -> Source:
+        """A submission by its name in this repository or the path of its folder or file."""
+        return find(submission, Path(submission), self.framework)
+
+    def functions(self, source: Source) -> Any:
+        """An object with the submission's functions; of this repository's the module itself, which
+        others import too.
+        """
+        if source.folder.parent == ROOT:
+            name = f"submissions.{source.folder.name}.{source.module.stem}"
+            return importlib.import_module(name)
+        return load(source)
 
     def workload(self, name: str) -> Any:
         return self.open(loading.load_workload(name))
@@ -268,38 +298,59 @@ class Testee(abc.ABC):
         `parameter/<name>` and `state/<name>`.
         """
         chosen = self.workload(workload)
-        module = self.submission(submission)
+        source = self.source(submission)
+        module = self.functions(source)
         message = loading.load_workload(workload)
         logger = chosen.metrics_logger = LossLogger()
-        params, state = chosen.init_model_fn(self.key(rng.key_words(seed, "init_model")))
-        point = point_of(submission, trial)
-        key = self.key(rng.key_words(seed, "init_optimizer_state"))
+        run = Run(self, chosen, module, point_of(source, trial), seed)
+        run.start(*chosen.init_model_fn(self.key(rng.key_words(seed, "init_model"))))
         size = chosen_batch_size(module.get_batch_size, message)
-        optimizer = module.init_optimizer_state(chosen, params, state, point, key)
         batches = pipeline.TrainBatches(message, seed, size)
         with contextlib.closing(batches):
             queue = map(self.place, batches)
             for step in range(num_steps):
-                key = self.key(rng.key_words(seed, "update_params", step=step))
-                batch = module.data_selection(
-                    chosen, queue, optimizer, params, state, point, step, key
-                )
-                optimizer, params, state = module.update_params(
-                    workload=chosen,
-                    current_param_container=params,
-                    current_params_types=chosen.model_params_types,
-                    model_state=state,
-                    hyperparameters=point,
-                    batch=batch,
-                    loss_type=chosen.loss_type,
-                    optimizer_state=optimizer,
-                    eval_results=[],
-                    global_step=step,
-                    rng=key,
-                )
-        final, statistics = chosen.export_model(params, state)
+                run.step(step, queue)
+        final, statistics = chosen.export_model(run.params, run.model_state)
         losses = np.array(self.fetch(logger.losses), np.float64)
         return {"loss": losses} | named("parameter", final) | named("final_state", statistics)
+
+    def steps(
+        self,
+        submission: str,
+        workload: str,
+        seed: int,
+        trial: int,
+        num_steps: int,
+        dtype: str,
+        changes: dict[str, Any],
+    ) -> Arrays:
+        """A submission on a gradient field over the workload's parameters: `parameter/<name>`
+        [num_steps + 1, *shape] before the first step and after each; `evaluated/<name>`
+        [EVALUATIONS, *shape] as it prepares them for evaluation, at equal distances.
+
+        The step hint is two thirds of the steps, so that schedules are seen beyond their end.
+        `changes` are hyperparameters that differ from the trial's point.
+        """
+        source = self.source(submission)
+        point = point_of(source, trial, changes)
+        message = loading.load_workload(workload)
+        message.rules[VERSION].step_hint = num_steps * 2 // 3
+        with self.float64() if dtype == "float64" else contextlib.nullcontext():
+            chosen = self.open_field(message)
+            field = GradientField({p.name: tuple(p.shape) for p in chosen.parameters}, seed)
+            curvatures = cast(field.curvatures, dtype)
+            start = cast({p.name: filled_parameter(p, seed) for p in chosen.parameters}, dtype)
+            run = Run(self, chosen, self.functions(source), point, seed)
+            run.start(*chosen.import_model(start, chosen.initial_state))
+            parameters, evaluated = [run.parameters()], []
+            for step in range(num_steps):
+                batch = self.field_batch(chosen, cast(field.at(step), dtype), curvatures)
+                run.step(step, iter([batch]))
+                parameters.append(run.parameters())
+                if (step + 1) % (num_steps // EVALUATIONS) == 0:
+                    run.prepare_for_eval(step)
+                    evaluated.append(run.parameters())
+        return named("parameter", stacked(parameters)) | named("evaluated", stacked(evaluated))
 
     def golden(self, file: str) -> Arrays:
         """Summaries of everything that a file of golden vectors records."""
@@ -328,6 +379,66 @@ class Testee(abc.ABC):
         return batch | {"weights": weights}
 
 
+class Run:
+    """A submission's functions, called as the harness calls them."""
+
+    def __init__(self, testee: Testee, workload: Any, module: Any, point: Any, seed: int):
+        self._testee, self._workload, self._module = testee, workload, module
+        self._point, self._seed = point, seed
+
+    def start(self, params: Any, model_state: Any) -> None:
+        self.params, self.model_state = params, model_state
+        key = self._key("init_optimizer_state", 0)
+        self._optimizer = self._module.init_optimizer_state(
+            self._workload, params, model_state, self._point, key
+        )
+
+    def step(self, number: int, queue: Iterator[Any]) -> None:
+        key = self._key("update_params", number)
+        batch = self._module.data_selection(
+            self._workload,
+            queue,
+            self._optimizer,
+            self.params,
+            self.model_state,
+            self._point,
+            number,
+            key,
+        )
+        self._optimizer, self.params, self.model_state = self._module.update_params(
+            **self._arguments(number, key), batch=batch
+        )
+
+    def prepare_for_eval(self, number: int) -> None:
+        """What the submission does before an evaluation after step `number`; nothing if it has no
+        such function.
+        """
+        prepare = getattr(self._module, "prepare_for_eval", None)
+        if prepare is not None:
+            arguments = self._arguments(number, self._key("prepare_for_eval", number))
+            self._optimizer, self.params, self.model_state = prepare(**arguments)
+
+    def parameters(self) -> Arrays:
+        return self._workload.export_model(self.params, self.model_state)[0]
+
+    def _key(self, purpose: str, step: int) -> Any:
+        return self._testee.key(rng.key_words(self._seed, purpose, step=step))
+
+    def _arguments(self, number: int, key: Any) -> dict[str, Any]:
+        return {
+            "workload": self._workload,
+            "current_param_container": self.params,
+            "current_params_types": self._workload.model_params_types,
+            "model_state": self.model_state,
+            "hyperparameters": self._point,
+            "loss_type": self._workload.loss_type,
+            "optimizer_state": self._optimizer,
+            "eval_results": [],
+            "global_step": number,
+            "rng": key,
+        }
+
+
 class LossLogger:
     """Collects the loss a submission logs, as the framework's scalars."""
 
@@ -352,7 +463,7 @@ def nonzero_rows(gradients: Arrays, parameters: Iterable[Parameter]) -> Arrays:
     return named("gradient", found) | named("gradient_rows", rows)
 
 
-def cast(arrays: Any, dtype: type[np.floating]) -> Any:
+def cast(arrays: Any, dtype: type[np.floating] | str) -> Any:
     """An array, or a dictionary or tuple of them, with every floating one in `dtype`."""
     if isinstance(arrays, dict):
         return {name: cast(part, dtype) for name, part in arrays.items()}
@@ -366,10 +477,25 @@ def named(prefix: str, arrays: dict[str, Any]) -> Arrays:
     return {f"{prefix}/{name}": array for name, array in named_arrays(arrays).items()}
 
 
-def point_of(submission: str, trial: int) -> Any:
-    """Point number `trial` (from 1) of a submission of this repository, as an object."""
-    path = ROOT / submission / "search_space.json"
-    return tuning.as_object(tuning.read_points(path, trial, seed=0)[trial - 1])
+def stacked(rows: Sequence[Arrays]) -> Arrays:
+    """Arrays by name, those of all rows along a new first axis."""
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def point_of(source: Source, trial: int, changes: Mapping[str, Any] | None = None) -> Any:
+    """Point number `trial` (from 1) of a submission as an object, but for some hyperparameters; None
+    for trial 0, the self-tuning ruleset's.
+    """
+    if trial == 0:
+        return None
+    path = source.search_space()
+    if path is None:
+        raise UsageError(f"submission {source.manifest.name} has no search space: give trial 0")
+    point = tuning.read_points(path, trial, seed=0)[trial - 1]
+    unknown = set(changes or {}) - set(point)
+    if unknown:
+        raise UsageError(f"no hyperparameter {', '.join(unknown)}. Valid: {', '.join(point)}")
+    return tuning.as_object(point | dict(changes or {}))
 
 
 def serve(testee: Testee, requests: Iterable[str], answers: IO[str]) -> None:

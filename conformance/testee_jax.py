@@ -2,18 +2,19 @@
 
 import contextlib
 import functools
-import importlib
-import types
 from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
+from jax import numpy as jnp
 
 from backends.jax import metrics, placement
 from backends.jax.workload import Workload
-from conformance.testee import Arrays, Testee, TrainingPass
+from conformance.testee import VERSION, Arrays, Testee, TrainingPass
+from spec import parameters
 from spec.interface import ForwardPassMode
+from spec.submission_pb2 import JAX
 from spec.workload_pb2 import Workload as Message
 
 
@@ -21,9 +22,45 @@ def open_testee() -> Testee:
     return JaxTestee()
 
 
+class FieldWorkload(Workload):
+    """A workload with the loss of conformance/gradient_field.py."""
+
+    def model_fn(
+        self,
+        params: Any,
+        augmented_and_preprocessed_input_batch: Any,
+        model_state: Any,
+        mode: ForwardPassMode,
+        rng: Any,
+        update_batch_norm: bool,
+        dropout_rate: Any = None,
+    ) -> tuple[Any, Any]:
+        field = augmented_and_preprocessed_input_batch["inputs"]
+
+        terms = jax.tree.map(
+            lambda p, g, c: jnp.sum((g + c / 2 * p) * p),
+            params,
+            field["gradients"],
+            field["curvatures"],
+        )
+        return sum(jax.tree.leaves(terms)), model_state
+
+    def loss_fn(
+        self,
+        label_batch: Any,
+        logits_batch: Any,
+        mask_batch: Any = None,
+        label_smoothing: Any = 0.0,
+    ) -> dict[str, Any]:
+        one = jnp.ones_like(logits_batch)
+        return {"summed": logits_batch, "n_valid_examples": one, "per_example": logits_batch[None]}
+
+
 class JaxTestee(Testee):
+    framework = JAX
+
     def open(self, message: Message) -> Workload:
-        return Workload(message, "v0.6", shared_masks=True)
+        return Workload(message, VERSION, shared_masks=True)
 
     def place(self, batch: Arrays) -> Any:
         return placement.place_batch(batch)
@@ -34,8 +71,13 @@ class JaxTestee(Testee):
     def key(self, words: np.ndarray) -> Any:
         return placement.rng(words)
 
-    def submission(self, name: str) -> types.ModuleType:
-        return importlib.import_module(f"submissions.{name}.submission_jax")
+    def open_field(self, message: Message) -> Workload:
+        return FieldWorkload(message, VERSION)
+
+    def field_batch(self, workload: Workload, gradients: Arrays, curvatures: Arrays) -> Any:
+        field = {"gradients": gradients, "curvatures": curvatures}
+        inputs = {key: parameters.unflatten(arrays) for key, arrays in field.items()}
+        return {"inputs": inputs, "targets": np.zeros(1)}
 
     def decoded(self, logits: Any) -> np.ndarray:
         return self.fetch(metrics.greedy_ctc(*logits))

@@ -1,18 +1,18 @@
 """The PyTorch backend's answers."""
 
 import contextlib
-import importlib
-import types
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from backends.pytorch import metrics, placement
 from backends.pytorch.workload import Workload, as_array
-from conformance.testee import Arrays, Testee, TrainingPass
+from conformance.testee import VERSION, Arrays, Testee, TrainingPass
 from spec.interface import ForwardPassMode
+from spec.submission_pb2 import PYTORCH
 from spec.workload_pb2 import Workload as Message
 
 
@@ -20,9 +20,42 @@ def open_testee() -> Testee:
     return PyTorchTestee()
 
 
+class FieldWorkload(Workload):
+    """A workload with the loss of conformance/gradient_field.py."""
+
+    def model_fn(
+        self,
+        params: nn.Module,
+        augmented_and_preprocessed_input_batch: Any,
+        model_state: None,
+        mode: ForwardPassMode,
+        rng: Any,
+        update_batch_norm: bool,
+        dropout_rate: Any = None,
+    ) -> tuple[Tensor, None]:
+        field = augmented_and_preprocessed_input_batch["inputs"]
+        terms = [
+            torch.sum((field["gradients"][name] + field["curvatures"][name] / 2 * p) * p)
+            for name, p in params.named_parameters()
+        ]
+        return torch.stack(terms).sum(), None
+
+    def loss_fn(
+        self,
+        label_batch: Any,
+        logits_batch: Tensor,
+        mask_batch: Any = None,
+        label_smoothing: float = 0.0,
+    ) -> dict[str, Tensor]:
+        one = torch.ones_like(logits_batch)
+        return {"summed": logits_batch, "n_valid_examples": one, "per_example": logits_batch[None]}
+
+
 class PyTorchTestee(Testee):
+    framework = PYTORCH
+
     def open(self, message: Message) -> Workload:
-        return Workload(message, "v0.6", shared_masks=True)
+        return Workload(message, VERSION, shared_masks=True)
 
     def place(self, batch: Arrays) -> Any:
         return placement.place_batch(batch)
@@ -33,8 +66,18 @@ class PyTorchTestee(Testee):
     def key(self, words: np.ndarray) -> Any:
         return placement.rng(words)
 
-    def submission(self, name: str) -> types.ModuleType:
-        return importlib.import_module(f"submissions.{name}.submission_pytorch")
+    def open_field(self, message: Message) -> Workload:
+        return FieldWorkload(message, VERSION)
+
+    def field_batch(self, workload: Workload, gradients: Arrays, curvatures: Arrays) -> Any:
+        field = {"gradients": gradients, "curvatures": curvatures}
+        inputs = {
+            key: placement.place_batch(
+                {name: t.numpy() for name, t in workload.import_gradients(arrays).items()}
+            )
+            for key, arrays in field.items()
+        }
+        return {"inputs": inputs, "targets": torch.zeros(1)}
 
     @contextlib.contextmanager
     def float64(self) -> Iterator[None]:

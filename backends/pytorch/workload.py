@@ -118,9 +118,8 @@ class Workload(WorkloadInterface):
         model = self.abstract_model().to_empty(device=placement.device())
         tensors = dict(model.named_parameters())
         with torch.no_grad():
-            for name, parts in self._by_torch_name.items():
-                held = [to_torch_layout(part, params[part.name]) for part in parts]
-                tensors[name].copy_(as_tensor(stacked(held)))
+            for name, value in self.import_gradients(params).items():
+                tensors[name].copy_(value)
             _set_constants(model)
             for name, part in model.named_modules():
                 if isinstance(part, BatchNorm):
@@ -153,6 +152,15 @@ class Workload(WorkloadInterface):
                 state[f"{name}.mean"] = as_array(part.running_mean)
                 state[f"{name}.var"] = as_array(part.running_var)
         return state
+
+    def import_gradients(self, gradients: dict[str, np.ndarray]) -> dict[str, Tensor]:
+        """Tensors on the host by PyTorch's name, from canonical arrays shaped as the parameters."""
+        return {
+            name: as_tensor(
+                stacked([to_torch_layout(part, gradients[part.name]) for part in parts])
+            )
+            for name, parts in self._by_torch_name.items()
+        }
 
     def export_gradients(self, params: nn.Module) -> dict[str, np.ndarray]:
         """The gradients that stand in the parameters, by canonical name."""
