@@ -1,0 +1,1 @@
+"""SGD with Nesterov momentum, linear warm-up and linear decay."""
