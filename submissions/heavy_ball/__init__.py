@@ -1,0 +1,1 @@
+"""SGD with heavy-ball momentum, linear warm-up and linear decay."""
