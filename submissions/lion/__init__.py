@@ -1,0 +1,1 @@
+"""Lion with linear warm-up and cosine decay."""
