@@ -1,0 +1,1 @@
+"""Adafactor with momentum, linear warm-up and cosine decay."""
