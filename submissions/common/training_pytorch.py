@@ -83,6 +83,10 @@ def take_step(optimizer, learning_rate):
     optimizer.step()
 
 
+def parameters(optimizer):
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
 def gradients(model):
     return [p.grad for p in model.parameters() if p.grad is not None]
 
