@@ -58,7 +58,7 @@ def name_tree(params):
 def _turned(name, x, kind):
     if kind in BIASES:
         return x.reshape(-1)
-    if x.ndim < 2 or kind == T.EMBEDDING:
+    if _as_is(x.shape, kind):
         return x
     if kind == T.CONV_WEIGHT and _transposed(name):
         return jnp.moveaxis(_reverse_space(x), (-2, -1), (0, 1))
@@ -68,13 +68,18 @@ def _turned(name, x, kind):
 
 
 def _turned_back(name, x, shape, kind):
-    if kind in BIASES or len(shape) < 2 or kind == T.EMBEDDING:
+    if kind in BIASES or _as_is(shape, kind):
         return x.reshape(shape)
     if kind == T.CONV_WEIGHT and _transposed(name):
         return _reverse_space(jnp.moveaxis(x, (0, 1), (-2, -1)))
     if kind == T.CONV_WEIGHT:
         return jnp.moveaxis(x, (0, 1), (-1, -2))
     return x.T.reshape(shape)
+
+
+def _as_is(shape, kind):
+    """Vectors, embeddings, and arrays that are weights of no map, such as a learned query."""
+    return len(shape) < 2 or kind == T.EMBEDDING or (kind == T.WEIGHT and len(shape) > 2)
 
 
 def _matrix(x, kind):
