@@ -1,5 +1,8 @@
 """Global batch sizes by workload."""
 
+import types
+from collections.abc import Callable, Mapping
+
 # Those of the benchmark's baselines; the development workloads' are ours.
 BASELINE = {
     "criteo1tb": 262_144,
@@ -32,10 +35,18 @@ BASELINE = {
 }
 
 
-def baseline_batch_size(workload_name: str) -> int:
-    """The baseline's global batch size; ValueError for a workload it does not know."""
-    if workload_name not in BASELINE:
-        raise ValueError(
-            f"no batch size for workload {workload_name!r}; known: {', '.join(BASELINE)}"
-        )
-    return BASELINE[workload_name]
+def batch_size(changes: Mapping[str, int] = types.MappingProxyType({})) -> Callable[[str], int]:
+    """A `get_batch_size`: the baseline's global batch sizes, but for some workloads.
+
+    What it returns raises a ValueError for a workload it does not know.
+    """
+    known = BASELINE | changes
+
+    def get_batch_size(workload_name: str) -> int:
+        if workload_name not in known:
+            raise ValueError(
+                f"no batch size for workload {workload_name!r}; known: {', '.join(known)}"
+            )
+        return known[workload_name]
+
+    return get_batch_size

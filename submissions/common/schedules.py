@@ -28,6 +28,13 @@ def warmup_linear(point: Any, step: int, num_steps: int) -> float:
     return point.learning_rate * (1 + progress * (point.end_factor - 1))
 
 
+def warmup_constant(point: Any, step: int, num_steps: int) -> float:
+    """Linear to `learning_rate` over the share `warmup_factor` of the steps, then constant. The
+    first step is one of those of the warm-up: its rate is not 0.
+    """
+    return point.learning_rate * min(1.0, (step + 1) / max(int(point.warmup_factor * num_steps), 1))
+
+
 def warmed_cosine(step: int, peak: float, warmup_steps: int, num_steps: int) -> float:
     """Linear from 0 to `peak` over `warmup_steps`, then half a cosine to 0 at `num_steps`."""
     if step < warmup_steps:

@@ -10,9 +10,9 @@ import jax
 import optax
 
 from spec.interface import ForwardPassMode
-from submissions.common.batch_sizes import baseline_batch_size
+from submissions.common.batch_sizes import batch_size
 
-get_batch_size = baseline_batch_size
+get_batch_size = batch_size()
 
 
 def one_gradient_a_step(optimizer, schedule, self_tuning=None):
@@ -74,13 +74,22 @@ def regularization(point):
     )
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 8), donate_argnums=(2, 3, 4))
+@functools.partial(jax.jit, static_argnums=(0, 1, 8, 9), donate_argnums=(2, 3, 4))
 def train_step(
-    workload, update, params, model_state, state, batch, rng, learning_rate, regularization
+    workload,
+    update,
+    params,
+    model_state,
+    state,
+    batch,
+    rng,
+    learning_rate,
+    regularization,
+    update_batch_norm=True,
 ):
     """Returns (params, model_state, state, loss, gradient norm before clipping)."""
     loss, model_state, grads = loss_and_gradients(
-        workload, params, model_state, batch, rng, regularization
+        workload, params, model_state, batch, rng, regularization, update_batch_norm
     )
     grad_norm = optax.global_norm(grads)
     grads = clipped(grads, grad_norm, regularization[2])

@@ -1,0 +1,1 @@
+"""Schedule-Free AdamW as published for version 0.5 of the benchmark."""
