@@ -1,0 +1,141 @@
+"""Distributed Shampoo in PyTorch. README.md has the formulas, blocks.py the cutting of tensors."""
+
+import torch
+from torch import distributed
+
+from submissions.common import batch_sizes, training_pytorch
+from submissions.distributed_shampoo import blocks
+from submissions.distributed_shampoo.settings import BATCH_SIZES, schedule
+
+
+class Shampoo(torch.optim.Optimizer):
+    """The learning rate of a step is its group's `lr`; t counts from 1. Lists go over tensors, dicts
+    over sizes of factor matrices.
+    """
+
+    def __init__(self, params, point):
+        super().__init__(params, {"lr": 0.0})
+        self.point, self.count = point, 0
+        self.tensors = training_pytorch.parameters(self)
+        self.plan = blocks.plan(
+            [tuple(p.shape) for p in self.tensors],
+            point.max_preconditioner_dim,
+            point.inv_root_override,
+        )
+        like = self.tensors[0]
+
+        def stacks(matrix):
+            return {
+                size: matrix(size, dtype=like.dtype, device=like.device).repeat(len(roots), 1, 1)
+                for size, roots in self.plan.roots.items()
+            }
+
+        self.first = [torch.zeros_like(p) for p in self.tensors]
+        self.second = [torch.zeros_like(p) for p in self.tensors]
+        self.momentum = [torch.zeros_like(p) for p in self.tensors if point.use_momentum]
+        self.factors = stacks(lambda size, **how: torch.zeros(size, size, **how))
+        self.roots = stacks(torch.eye)
+
+    @torch.no_grad()
+    def step(self):
+        self.count += 1
+        point, t = self.point, self.count
+        b1, b2 = 1 - point.one_minus_beta1, 1 - point.one_minus_beta2
+        correction1, correction2 = 1 - b1**t, 1 - b2**t
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.tensors]
+        torch._foreach_lerp_(self.first, grads, 1 - b1)
+        torch._foreach_mul_(self.second, b2)
+        torch._foreach_addcmul_(self.second, grads, grads, 1 - b2)
+        ahead = self.first
+        if point.use_nadam:
+            ahead = torch._foreach_lerp(self.first, grads, 1 - b1)
+        filtered = torch._foreach_div(ahead, correction1)
+        grafted = filtered
+        if point.grafting_type == "ADAM":
+            scale = torch._foreach_sqrt(torch._foreach_div(self.second, correction2))
+            torch._foreach_add_(scale, point.grafting_epsilon)
+            grafted = torch._foreach_div(filtered, scale)
+        add_outer_products(self.factors, grads, self.plan, b2)
+        if t % point.precondition_frequency == 0:
+            for d, roots in self.plan.roots.items():
+                matrices = self.factors[d] / correction2
+                self.roots[d] = inverse_roots(matrices, self.roots[d], roots, point.epsilon)
+        directions = grafted
+        if t >= point.precondition_frequency:
+            directions = [
+                preconditioned(m, graft, number, self.plan, self.roots)
+                for number, (m, graft) in enumerate(zip(filtered, grafted, strict=True))
+            ]
+        directions = torch._foreach_add(directions, self.tensors, alpha=point.weight_decay)
+        if point.use_momentum:
+            averaged_momentum_(self.momentum, directions, 1 - point.one_minus_momentum)
+        torch._foreach_add_(self.tensors, directions, alpha=-self.param_groups[0]["lr"])
+
+
+def add_outer_products(factors, tensors, plan, b2):
+    """L <- b2 L + (1 - b2) G_(i) G_(i)^T for every axis of every block."""
+    for stack in factors.values():
+        stack.mul_(b2)
+    for block in plan.blocks:
+        part = tensors[block.tensor].reshape(plan.merged[block.tensor])[block.slices]
+        for axis, (size, index) in enumerate(block.places):
+            rows = part.movedim(axis, 0).reshape(size, -1)
+            factors[size][index].addmm_(rows, rows.T, alpha=1 - b2)
+
+
+def inverse_roots(matrices, before, roots, epsilon):
+    """(A + epsilon I)^(-1/p) of every matrix of a stack [N, d, d] with its p; `before` where that is
+    not finite. Every process computes its share of the stack.
+    """
+    world, rank = 1, 0
+    if distributed.is_initialized():
+        world, rank = distributed.get_world_size(), distributed.get_rank()
+    padding = -len(roots) % world
+    padded = torch.cat([matrices, matrices.new_zeros(padding, *matrices.shape[1:])])
+    exponents = -1 / matrices.new_tensor([*roots, *[1] * padding])
+
+    def share(matrices, exponents):
+        values, vectors = torch.linalg.eigh(matrices)
+        values = values - torch.clamp(values[:, :1], max=0) + epsilon  # ascending
+        powers = values ** exponents[:, None]
+        return (vectors * powers[:, None, :]) @ vectors.mT
+
+    part = share(padded.chunk(world)[rank], exponents.chunk(world)[rank])
+    new = part
+    if world > 1:
+        new = torch.empty_like(padded)
+        distributed.all_gather_into_tensor(new, part.contiguous())
+    new = new[: len(roots)]
+    return torch.where(new.isfinite().all(-1).all(-1)[:, None, None], new, before)
+
+
+def preconditioned(filtered, grafted, number, plan, roots):
+    """Every block of a tensor times its roots, with the norm of the grafted direction."""
+    if plan.merged[number] is None:
+        return grafted
+    filtered, sizes = (x.reshape(plan.merged[number]) for x in (filtered, grafted))
+    result = torch.zeros_like(filtered)
+    for block in plan.of_tensor(number):
+        part = filtered[block.slices]
+        for size, index in block.places:
+            # The first axis goes last each time, so that after all of them the order is back.
+            part = torch.tensordot(part, roots[size][index], ((0,), (0,)))
+        ratio = torch.linalg.vector_norm(sizes[block.slices])
+        ratio = ratio / (torch.linalg.vector_norm(part) + 1e-16)
+        result[block.slices] = ratio * part
+    return result.reshape(grafted.shape)
+
+
+def averaged_momentum_(momentum, directions, mu):
+    """m <- mu m + (1 - mu) d,  d <- (1 - mu) d + mu m, in place."""
+    torch._foreach_lerp_(momentum, directions, 1 - mu)
+    torch._foreach_lerp_(directions, momentum, mu)
+
+
+def optimizer(workload, model, point):
+    return Shampoo(model.parameters(), point)
+
+
+get_batch_size = batch_sizes.batch_size(BATCH_SIZES)
+init_optimizer_state, update_params = training_pytorch.one_gradient_a_step(optimizer, schedule)
+data_selection = training_pytorch.data_selection
