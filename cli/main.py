@@ -20,6 +20,7 @@ usage: tandem COMMAND ...
   data prepare|check DATASET      make the files that training reads; say what is missing
   score LOGS...                   times and scores from run folders or official logs
   conform ...                     hold the two backends against the specification
+  port A [B]                      hold a submission's JAX side against a submission's PyTorch side
 
 `tandem COMMAND --help` explains a command.
 """
@@ -104,6 +105,10 @@ def _conform(argv: Sequence[str]) -> int:
     return importlib.import_module("conformance.report").main(argv)
 
 
+def _port(argv: Sequence[str]) -> int:
+    return importlib.import_module("conformance.port_report").main(argv)
+
+
 _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "run": _run,
     "list": _list,
@@ -112,6 +117,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "data": _data,
     "score": _score,
     "conform": _conform,
+    "port": _port,
 }
 
 if __name__ == "__main__":

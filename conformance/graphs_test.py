@@ -13,7 +13,7 @@ from conformance.testee_pytorch import PyTorchTestee
 from inputs import generated, graphs
 from spec import loading
 from spec.workload_pb2 import GraphPacking, Workload
-from submissions.nadamw import submission_jax
+from submissions.common import training_jax
 
 TINY = loading.load_workload("tiny/ogbg")
 TESTEES = [JaxTestee(), PyTorchTestee()]
@@ -65,7 +65,7 @@ def test_neither_padding_nor_parts_change_a_result(testee: Testee) -> None:
 
 @pytest.mark.filterwarnings("ignore:optax.global_norm:DeprecationWarning")
 def test_jax_compiles_a_step_once() -> None:
-    train_step: Any = submission_jax.train_step
+    train_step: Any = training_jax.train_step
     before = train_step._cache_size()
     JaxTestee().trajectory("tiny/ogbg", 0, "nadamw", 1, num_steps=200)
     assert train_step._cache_size() == before + 1

@@ -2,7 +2,7 @@
 
 Both run in processes of their own on one gradient field (conformance/gradient_field.py), from the
 same parameters, so that nothing but the algorithm is compared: after every step, beyond the
-schedule's end, and as prepared for evaluation.
+schedule's end, and as prepared for evaluation. conformance/port_report.py is the command.
 
 A difference is measured against how far the parameter has moved, ||a_t - b_t|| / ||b_t - b_0||:
 against the parameter itself, a wrong epsilon would look like rounding. What float arithmetic cannot
@@ -10,11 +10,12 @@ resolve counts as no movement: see `_resolution`.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from conformance.runner import Process
+from conformance.runner import Process, TesteeError
 from conformance.testee import Arrays
 
 # Largest relative difference of one algorithm in two frameworks. In float64 rounding and another
@@ -22,6 +23,7 @@ from conformance.testee import Arrays
 # 50 steps, the smallest difference of formulas (where epsilon stands) at 1.3e-3.
 BOUNDS = {"float32": 5e-4, "float64": 1e-9}
 ROUNDINGS = 4  # units in the last place of a parameter that two frameworks may be apart
+FEWEST_STEPS = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,29 +51,44 @@ class Difference:
 
 
 @dataclasses.dataclass(frozen=True)
-class Side:
-    """One submission in one framework."""
+class Question:
+    """What both sides are asked; see `Testee.steps`."""
 
-    process: Process
-    submission: str
+    workload: str
+    dtype: str
+    trial: int = 1
+    num_steps: int = 200
+    seed: int = 0
+    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def arguments(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+    @property
+    def bound(self) -> float:
+        return BOUNDS[self.dtype]
 
 
 def courses(
-    sides: Sequence[Side], workload: str, *, trial: int, num_steps: int, dtype: str, seed: int = 0
+    processes: Sequence[Process], submissions: Sequence[str], question: Question
 ) -> list[Arrays]:
-    """The answers of all sides to `steps` (conformance/testee.py). Sides in one process wait for
-    each other.
+    """The answers of all processes, each about its submission; they work at the same time.
+
+    Raises:
+      TesteeError: one could not answer.
     """
-    arguments = {
-        "workload": workload,
-        "seed": seed,
-        "trial": trial,
-        "num_steps": num_steps,
-        "dtype": dtype,
-    }
-    for side in sides:
-        side.process.send("steps", submission=side.submission, **arguments)
-    return [side.process.receive() for side in sides]
+    for process, submission in zip(processes, submissions, strict=True):
+        process.send("steps", submission=submission, **question.arguments())
+    answers: list[Arrays] = []
+    errors: list[TesteeError] = []
+    for process in processes:  # all answers are read, or the next question would get the old one
+        try:
+            answers.append(process.receive())
+        except TesteeError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return answers
 
 
 def compare(first: Arrays, second: Arrays, bound: float) -> list[Difference]:
@@ -103,7 +120,7 @@ def _difference(
         worst=float(steps.max()),
         worst_step=int(steps.argmax()) + 1,
         worst_update=float(updates.max()),
-        evaluated=float(evaluated.max()),
+        evaluated=float(evaluated.max(initial=0)),
         first_step=int(outside[0]) + 1 if outside.size else None,
     )
 
@@ -116,4 +133,5 @@ def _resolution(b: np.ndarray, bound: float) -> float:
 
 def _norms(rows: np.ndarray) -> np.ndarray:
     """Norm of every row [rows, *shape], float64."""
-    return np.linalg.norm(rows.reshape(len(rows), -1).astype(np.float64), axis=1)
+    squares = np.square(rows, dtype=np.float64)
+    return np.sqrt(squares.sum(axis=tuple(range(1, rows.ndim))))

@@ -35,6 +35,18 @@ def warmup_constant(point: Any, step: int, num_steps: int) -> float:
     return point.learning_rate * min(1.0, (step + 1) / max(int(point.warmup_factor * num_steps), 1))
 
 
+def warmup_cosine_fractions(point: Any, step: int, num_steps: int) -> float:
+    """Linear from 0 to `learning_rate` over the share `warmup_steps_fraction` of the steps, then half
+    a cosine to 0 at the share `cosine_decay_fraction`.
+    """
+    return warmed_cosine(
+        step,
+        point.learning_rate,
+        int(point.warmup_steps_fraction * num_steps),
+        int(point.cosine_decay_fraction * num_steps),
+    )
+
+
 def warmed_cosine(step: int, peak: float, warmup_steps: int, num_steps: int) -> float:
     """Linear from 0 to `peak` over `warmup_steps`, then half a cosine to 0 at `num_steps`."""
     if step < warmup_steps:

@@ -108,7 +108,9 @@ def inverse_roots(matrices, before, roots, epsilon):
     exponents = jnp.asarray(-1 / np.pad(roots, (0, padding), constant_values=1), matrices.dtype)
 
     def share(matrices, exponents):
-        values, vectors = jnp.linalg.eigh(matrices)
+        # One matrix after the other: on few CPU cores a batch waits for its own threads for ever
+        # (jax 0.10.2).
+        values, vectors = jax.lax.map(jnp.linalg.eigh, matrices)
         values = (
             values - jnp.minimum(values[:, :1], 0) + epsilon
         )  # ascending: the first is smallest

@@ -1,0 +1,1 @@
+"""NadamW with a schedule that begins anew."""

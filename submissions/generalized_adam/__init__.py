@@ -1,0 +1,1 @@
+"""NadamW, or SGD with Nesterov momentum, as the point says."""

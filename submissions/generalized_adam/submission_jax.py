@@ -1,0 +1,28 @@
+"""Generalized Adam in JAX: NadamW, or without its denominator SGD with Nesterov momentum."""
+
+import optax
+
+from submissions.common import training_jax
+from submissions.common.nadam_jax import scale_by_nadam
+from submissions.common.schedules import warmup_cosine_fractions
+
+EPSILON = 1e-8
+
+
+def optimizer(workload, point):
+    if point.disable_preconditioning:
+        direction = optax.trace(point.beta1, nesterov=True)
+    else:
+        direction = scale_by_nadam(point.beta1, point.beta2, EPSILON)
+    return optax.chain(
+        direction,
+        optax.add_decayed_weights(point.weight_decay),
+        training_jax.scale_by_learning_rate(),
+    )
+
+
+get_batch_size = training_jax.get_batch_size
+init_optimizer_state, update_params = training_jax.one_gradient_a_step(
+    optimizer, warmup_cosine_fractions
+)
+data_selection = training_jax.data_selection

@@ -1,0 +1,1 @@
+"""NadamW with another power in its denominator."""
