@@ -94,15 +94,11 @@ def courses(
 def compare(first: Arrays, second: Arrays, bound: float) -> list[Difference]:
     """Differences of all parameters, those that leave the bound first, by step; then the largest."""
     names = [name.removeprefix("parameter/") for name in second if name.startswith("parameter/")]
-    found = [
-        _difference(
-            name,
-            *(side[f"parameter/{name}"] for side in (first, second)),
-            *(side[f"evaluated/{name}"] for side in (first, second)),
-            bound,
-        )
-        for name in names
-    ]
+    found = []
+    for name in names:
+        a, b = (side[f"parameter/{name}"] for side in (first, second))
+        a_eval, b_eval = (side[f"evaluated/{name}"] for side in (first, second))
+        found.append(_difference(name, a, b, a_eval, b_eval, bound))
     return sorted(found, key=lambda d: (np.inf if d.first_step is None else d.first_step, -d.worst))
 
 

@@ -51,10 +51,10 @@ def report(
     processes: Sequence[runner.Process], submissions: Sequence[str], question: port.Question
 ) -> dict[str, Any]:
     """What one check found, as it goes to JSON."""
-    answers = port.courses(processes, submissions, question)
-    differences = port.compare(*answers, question.bound)
+    first, second = port.courses(processes, submissions, question)
+    differences = port.compare(first, second, question.bound)
     passed = all(d.passed(question.bound) for d in differences)
-    diagnosis = None if passed else port_diagnosis.diagnose(*answers, submissions, question)
+    diagnosis = None if passed else port_diagnosis.diagnose(first, second, submissions, question)
     return {
         "submissions": dict(zip(runner.BACKENDS, submissions, strict=True)),
         **question.arguments(),

@@ -66,8 +66,8 @@ def test_the_first_step_out_of_bound_is_found(
         other[1:] *= 1 + 1e-8  # a relative difference of the way moved, from the first step on
     elif place:
         other[place] += 1e-5
-    both = [{"parameter/p": c, "evaluated/p": c[1:]} for c in (other, course)]
-    (difference,) = port.compare(*both, bound=1e-9)
+    first, second = ({"parameter/p": c, "evaluated/p": c[1:]} for c in (other, course))
+    (difference,) = port.compare(first, second, bound=1e-9)
     assert (difference.first_step, difference.passed(1e-9)) == expected
 
 
@@ -76,8 +76,9 @@ def test_what_floats_cannot_resolve_is_no_difference() -> None:
     moved, other = start.copy(), start.copy()
     moved[1:] += np.float32(1e-6)
     other[1:] += np.float32(1.1e-6)  # one unit in the last place apart, a tenth of the way moved
-    both = [{"parameter/p": c, "evaluated/p": c[1:]} for c in (other, moved)]
-    assert port.compare(*both, bound=port.BOUNDS["float32"])[0].passed(port.BOUNDS["float32"])
+    first, second = ({"parameter/p": c, "evaluated/p": c[1:]} for c in (other, moved))
+    bound = port.BOUNDS["float32"]
+    assert port.compare(first, second, bound)[0].passed(bound)
 
 
 def test_parameters_for_evaluation_count() -> None:

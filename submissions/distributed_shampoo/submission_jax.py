@@ -89,12 +89,14 @@ def scale_by_shampoo(point: Any) -> optax.GradientTransformation:
 
 def outer_products(tensors, plan):
     """G_(i) G_(i)^T of every axis of every block, in stacks by size."""
-    found = {size: [None] * len(roots) for size, roots in plan.roots.items()}
+    found: dict[int, list[jax.Array]] = {
+        size: [] for size in plan.roots
+    }  # in the order of the blocks, as their places are
     for block in plan.blocks:
         part = tensors[block.tensor].reshape(plan.merged[block.tensor])[block.slices]
-        for axis, (size, index) in enumerate(block.places):
+        for axis, (size, _) in enumerate(block.places):
             rows = jnp.moveaxis(part, axis, 0).reshape(size, -1)
-            found[size][index] = rows @ rows.T
+            found[size].append(rows @ rows.T)
     return {size: jnp.stack(matrices) for size, matrices in found.items()}
 
 
