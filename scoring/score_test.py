@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import subprocess
 import sys
@@ -76,6 +77,17 @@ def test_the_held_out_rule_is_that_of_the_version(logs: Path, tmp_path: Path) ->
     data = json.loads((tmp_path / "out" / "scores.json").read_text())
     assert data["submissions"]["fast"]["score"] == 0
     assert data["submissions"]["fast"]["workloads"]["ogbg_model_size"]["time_sec"] is None
+
+
+@pytest.mark.parametrize("method", ["documented", "official"])
+def test_variants_of_the_workloads_asked_for_play_no_part(tmp_path: Path, method: str) -> None:
+    times = {"one": {"ogbg": [100.0], "ogbg_gelu": [math.inf], "ogbg_model_size": [math.inf]}}
+    write_trials(make_trials(times, rules_v05(list(times["one"]))), tmp_path / "logs")
+    asked = ["--workloads", "ogbg", "--method", method, "--out", str(tmp_path / "out")]
+    assert main([str(tmp_path / "logs"), *V05, *asked]) == 0
+    data = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert data["submissions"]["one"]["score"] == 1
+    assert data["rules"]["held_out_workloads"] == {}
 
 
 def test_strict_makes_malformed_logs_an_error(logs: Path, capsys: pytest.CaptureFixture) -> None:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from scoring import profiles, times
-from scoring.board import Board, earliest_times
+from scoring.board import Board, earliest_times, scoring_among
 from scoring.records import Array
 
 # Numbers held at once while resampling: 8 MB.
@@ -104,7 +104,8 @@ def without_each_competitor(board: Board) -> Array:
     result = np.full((num, num), math.nan)
     for out in range(num):
         others = np.delete(np.arange(num), out)
-        result[out, others] = profiles.scores(board.time_sec[others], board.scoring)
+        scoring = scoring_among(board, others.tolist())
+        result[out, others] = profiles.scores(board.time_sec[others], scoring)
     return result
 
 
