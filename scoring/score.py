@@ -5,6 +5,7 @@ python -m scoring.score LOGS... --rules v0.5 --ruleset external --out report
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print_any_name()
     parser = _parser()
     args = parser.parse_args(argv)
-    if missing := [str(place) for place in args.logs if not place.exists()]:
+    if missing := [str(place) for place in args.logs if not os.path.exists(place)]:
         parser.error(f"LOGS not found: {', '.join(missing)}")
     if args.figures and not args.out:
         parser.error("--figures needs --out")

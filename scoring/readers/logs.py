@@ -1,6 +1,7 @@
 """Find and read all logs at some places, whatever their format."""
 
 import concurrent.futures
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def collect(places: Iterable[Path]) -> Ledger:
     ledger = Ledger()
     tables: list[tuple[Folder, str]] = []
     for place in sorted(set(places)):
-        if not place.exists():
+        if not os.path.exists(place):  # False too where a folder above cannot be read
             ledger.error(str(place), "does not exist")
             continue
         for folder in folders(place, ledger):

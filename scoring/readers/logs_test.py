@@ -1,13 +1,8 @@
 """All readers together: what stands on disk or in an archive, as trials."""
 
-import io
 import itertools
 import json
-import lzma
 import math
-import os
-import tarfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,36 +10,18 @@ import pytest
 
 from scoring.export import ExportError, write_trial, write_trials
 from scoring.readers.logs import read_logs
-from scoring.records import STEP, TIME, Facts, Ledger, Trial
-from scoring.testing import events_text, make_trial, rules_v05
-from scoring.times import first_hit
-from spec import submission_pb2, timing_pb2
-
-TIDY_HEADER = (
-    "workload,framework,study,trial,global_step,accumulated_submission_time,accumulated_eval_time,"
-    "total_duration,val_metric,test_metric,train_metric,val_loss,train_loss"
+from scoring.records import STEP, Facts
+from scoring.testing import (
+    TIDY_HEADER,
+    errors,
+    events_text,
+    make_trial,
+    same,
+    some_trials,
+    write_events,
+    write_tidy,
 )
-
-
-def some_trials() -> list[Trial]:
-    return [
-        make_trial([0.2 - 0.01 * k for k in range(n)], study=study, trial=n, submission=name)
-        for name in ("adamw", "lion")
-        for study in (0, 1)
-        for n in (1, 2, 3)
-    ]
-
-
-def errors(ledger: Ledger) -> list[str]:
-    return [str(problem) for problem in ledger.problems if problem.is_error]
-
-
-def same(a: Trial, b: Trial) -> bool:
-    metric = "validation/loss"
-    return a.key == b.key and all(
-        np.array_equal(a.columns[name], b.columns[name], equal_nan=True)
-        for name in (TIME, STEP, metric)
-    )
+from spec import submission_pb2, timing_pb2
 
 
 def test_official_layout_gives_back_what_was_written(tmp_path: Path) -> None:
@@ -124,101 +101,6 @@ def test_damaged_files_are_reported_with_path_and_line(tmp_path: Path) -> None:
     assert second.startswith(f"{folder}/hparams.json:2: is no JSON")
 
 
-def rewritten(folder: Path, change: Callable[[str], str]) -> Ledger:
-    """What is read after a change to the text of the official log of a trial."""
-    path = folder / "eval_measurements.csv"
-    path.write_text(change(path.read_text()))
-    return read_logs([folder])
-
-
-def test_a_torn_last_row_is_left_out_even_if_it_looks_whole(tmp_path: Path) -> None:
-    """The 0.2 at its end may have been 0.25."""
-    folder = write_trial(make_trial([0.3, 0.2]), tmp_path)
-    ledger = rewritten(folder, lambda text: text[:-1])
-    assert ledger.trials[0].num_evaluations == 1
-    (error,) = errors(ledger)
-    assert error.startswith(f"{folder}/eval_measurements.csv:3: row left out: torn")
-
-
-def test_torn_tidy_tables_lose_their_last_row(tmp_path: Path) -> None:
-    write_tidy(tmp_path, [make_trial([0.3, 0.2])], ".csv")
-    (path,) = tmp_path.iterdir()
-    path.write_text(path.read_text()[:-1])
-    header = "version,ruleset,submission,workload,framework,study,trial,has_eval_csv"
-    row = "v05,external,adamw,criteo1tb,jax,0,2,False"
-    (tmp_path / "trials.csv").write_text(f"{header}\n{row}")
-    ledger = read_logs([tmp_path])
-    assert [trial.num_evaluations for trial in ledger.trials] == [1]
-    first, second = errors(ledger)
-    assert f"{path}:3: row left out: torn" in first
-    assert "trials.csv:2: row left out: torn" in second
-
-
-@pytest.mark.parametrize(
-    ("times", "kept"),
-    [([1, 5, 3, 4, 6], [1, 5, 6]), ([1, 2, 2, 3, 4], [1, 2, 3, 4]), ([3, 1, 2, 4, 5], [3, 4, 5])],
-)
-def test_time_that_goes_back_or_stands_still_leaves_rows_out(
-    tmp_path: Path, times: list[float], kept: list[float]
-) -> None:
-    folder = write_trial(make_trial([0.2] * 5, times), tmp_path / "official")
-    write_tidy(tmp_path, [make_trial([0.2] * 5, times)], ".csv")
-    log = events_text([0.2] * 5)
-    for k, time in enumerate(times):
-        log = log.replace(f'"timedSec": {100.0 * (k + 1)}', f'"timedSec": {time}.5')
-    for place in (folder, tmp_path / "evals_v05_external_adamw.csv", write_events(tmp_path, log)):
-        ledger = read_logs([place] if place != tmp_path else [tmp_path / "events.jsonl"])
-        assert [int(time) for time in ledger.trials[0].times_sec] == kept
-        assert len(errors(ledger)) == 5 - len(kept)
-        assert "row left out: accumulated_submission_time is" in errors(ledger)[0]
-
-
-def test_steps_that_go_back_leave_rows_out(tmp_path: Path) -> None:
-    folder = write_trial(make_trial([0.2] * 3), tmp_path)
-    ledger = rewritten(folder, lambda text: text.replace(",21,0,", ",10,0,"))
-    assert ledger.trials[0].times_sec.tolist() == [100, 200]
-    (error,) = errors(ledger)
-    assert f"{folder}/eval_measurements.csv:4: row left out: global_step is 10 after 11" in error
-
-
-def test_rows_in_order_again_after_a_preemption_are_no_error(tmp_path: Path) -> None:
-    folder = write_trial(make_trial([0.4, 0.3, 0.2]), tmp_path)
-    again = write_trial(make_trial([0.4, 0.1, 0.1], [100, 190, 290]), tmp_path / "resumed")
-    rows = (again / "eval_measurements.csv").read_text().splitlines(keepends=True)[2:]
-    rows = [row.replace("1,0,", "1,1,", 1) for row in rows]
-    ledger = rewritten(folder, lambda text: text + "".join(rows))
-    assert ledger.trials[0].times_sec.tolist() == [100, 190, 290]
-    assert not errors(ledger)
-
-
-@pytest.mark.parametrize("count", ["", "nan"])
-def test_a_row_without_its_preemption_count_is_left_out(tmp_path: Path, count: str) -> None:
-    folder = write_trial(make_trial([0.3, 0.2]), tmp_path)
-    ledger = rewritten(folder, lambda text: text.replace(",11,0,", f",11,{count},"))
-    assert ledger.trials[0].times_sec.tolist() == [100]
-    assert "csv:3: row left out: preemption_count is nan" in errors(ledger)[0]
-
-
-def test_a_metric_that_is_infinitely_good_is_an_error_and_attains_nothing(tmp_path: Path) -> None:
-    values = [0.3, -math.inf, math.inf]
-    folder = write_trial(make_trial(values), tmp_path / "official")
-    log = write_events(tmp_path / "events", events_text(values))
-    for place, line in ((folder, 3), (log, 3)):
-        ledger = read_logs([place])
-        (trial,) = ledger.trials
-        np.testing.assert_array_equal(trial.columns["validation/loss"], values)
-        (error,) = errors(ledger)
-        assert f":{line}: validation/loss is -inf" in error
-        assert not first_hit(trial, rules_v05().workloads["criteo1tb"]).reached
-
-
-def test_an_official_log_without_rows_is_an_error(tmp_path: Path) -> None:
-    folder = write_trial(make_trial([0.3]), tmp_path)
-    ledger = rewritten(folder, lambda text: text.partition("\n")[0] + "\n")
-    assert ledger.trials[0].num_evaluations == 0
-    assert "a header and no row" in errors(ledger)[0]
-
-
 @pytest.mark.parametrize("cell", ["inf", "nan", "-5", "torn"])
 def test_a_last_row_that_says_nothing_costs_nothing(tmp_path: Path, cell: str) -> None:
     facts = Facts(loop_ended=True, final_time_sec=250.0, final_step=25)
@@ -254,38 +136,6 @@ def test_hyperparameters_nested_too_deep_cost_their_row_alone(tmp_path: Path) ->
     assert len(ledger.trials) == 1 and "trials.csv:2: row left out" in errors(ledger)[0]
 
 
-def test_score_and_submission_time_that_differ_are_reported(tmp_path: Path) -> None:
-    folder = write_trial(make_trial([0.2]), tmp_path)
-    path = folder / "eval_measurements.csv"
-    header, row = path.read_text().splitlines()
-    cells = dict(zip(header.split(","), row.split(","), strict=True)) | {"score": "77.0"}
-    path.write_text(f"{header}\n{','.join(cells.values())}\n")
-    ledger = read_logs([tmp_path])
-    assert ledger.trials[0].times_sec.tolist() == [77.0]
-    (error,) = errors(ledger)
-    assert error.startswith(f"{path}:2: `score` is 77.0 and `accumulated_submission_time` 100.0")
-    assert "`score` counts" in error
-
-
-def tidy_rows(trial: Trial) -> list[str]:
-    study, number = trial.study.removeprefix("study_"), trial.trial.removeprefix("trial_")
-    values = zip(
-        trial.columns[STEP], trial.times_sec, trial.columns["validation/loss"], strict=True
-    )
-    return [
-        f"{trial.workload},{trial.framework},{study},{number},{step:.0f},{time!r},1,2,{value!r},,,{value:.3f},"
-        for step, time, value in ((s, float(t), float(v)) for s, t, v in values)
-    ]
-
-
-def write_tidy(folder: Path, trials: list[Trial], ending: str) -> None:
-    for name in {trial.submission for trial in trials}:
-        rows = [row for trial in trials if trial.submission == name for row in tidy_rows(trial)]
-        text = "\n".join([TIDY_HEADER, *rows, ""]).encode()
-        path = folder / f"evals_v05_external_{name}{ending}"
-        path.write_bytes(lzma.compress(text) if ending.endswith(".xz") else text)
-
-
 @pytest.mark.parametrize("ending", [".csv", ".csv.xz"])
 def test_tidy_tables_give_the_same_trials(tmp_path: Path, ending: str) -> None:
     written = some_trials()
@@ -316,47 +166,6 @@ def test_the_table_of_trials_adds_facts_and_trials_without_evaluations(tmp_path:
     assert len(errors(ledger)) == 2
     assert "trial_3 has evaluations that are in no file" in errors(ledger)[0]
     assert "trials.csv:6: row left out" in errors(ledger)[1]
-
-
-@pytest.mark.parametrize(
-    "identity",
-    [
-        "criteo1tb,jax,,1",
-        "criteo1tb,jax,0.0,1",
-        "criteo1tb,tpu,0,1",
-        ",jax,0,1",
-        '"criteo1tb",jax,0,1',
-    ],
-)
-def test_a_tidy_row_that_names_no_trial_is_left_out(tmp_path: Path, identity: str) -> None:
-    write_tidy(tmp_path, [make_trial([0.3]), make_trial([0.2], trial=2)], ".csv")
-    (path,) = tmp_path.iterdir()
-    path.write_text(path.read_text().replace("criteo1tb,jax,0,2", identity))
-    ledger = read_logs([tmp_path])
-    assert [trial.trial for trial in ledger.trials] == ["trial_1"]
-    (error,) = errors(ledger)
-    assert error.startswith(f"{path}:3: row left out, and all of its trial: ")
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        "v05,external,adamw",
-        "v05,external,adamw,criteo1tb,jax,0,2,1,8000",
-        "v05,external,adamw,criteo1tb,jax,0,2,False,nan",
-        "v05,external,adamw,criteo1tb,jax,,2,False,8000",
-    ],
-)
-def test_a_row_of_the_table_of_trials_that_does_not_fit_is_left_out(
-    tmp_path: Path, row: str
-) -> None:
-    write_tidy(tmp_path, [make_trial([0.3])], ".csv")
-    header = "version,ruleset,submission,workload,framework,study,trial,has_eval_csv"
-    (tmp_path / "trials.csv").write_text(f"{header},final_submission_time\n{row}\n")
-    ledger = read_logs([tmp_path])
-    assert len(ledger.trials) == 1
-    (error,) = errors(ledger)
-    assert "trials.csv:2: row left out" in error
 
 
 def test_logs_of_other_rulesets_are_left_out_where_they_lie_beside(tmp_path: Path) -> None:
@@ -400,74 +209,6 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> Non
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     ledger = read_logs([tmp_path])
     assert len(ledger.trials) == 1 and not ledger.problems
-
-
-def test_damaged_compression_is_reported(tmp_path: Path) -> None:
-    path = tmp_path / "evals_v05_external_a.csv.xz"
-    path.write_bytes(lzma.compress(TIDY_HEADER.encode())[:-9])
-    assert "ends early" in errors(read_logs([tmp_path]))[0]
-    path.write_bytes(b"no xz")
-    assert "is damaged" in errors(read_logs([tmp_path]))[0]
-
-
-def test_archives_read_like_the_folders_in_them(tmp_path: Path) -> None:
-    written = some_trials()
-    write_trials(written, tmp_path / "logs")
-    with tarfile.open(tmp_path / "all.tar.xz", "w:xz") as archive:
-        archive.add(tmp_path / "logs", "any/where")
-    ledger = read_logs([tmp_path / "all.tar.xz"])
-    assert not ledger.problems
-    assert all(itertools.starmap(same, zip(ledger.trials, written, strict=True)))
-    assert "all.tar.xz!any/where/adamw/study_0" in ledger.trials[0].origin
-
-
-def test_an_archive_cannot_reach_outside_and_its_links_are_not_followed(tmp_path: Path) -> None:
-    secret = tmp_path / "secret.csv"
-    secret.write_text("a,b\n1,2\n")
-    with tarfile.open(tmp_path / "bad.tar", "w") as archive:
-        for name in ("../x/study_0/wmt_jax/trial_1/eval_measurements.csv", "/etc/a.csv"):
-            archive.addfile(tarfile.TarInfo(name), io.BytesIO(b""))
-        link = tarfile.TarInfo("a/study_0/wmt_jax/trial_1/eval_measurements.csv")
-        link.type, link.linkname = tarfile.SYMTYPE, str(secret)
-        archive.addfile(link)
-    ledger = read_logs([tmp_path / "bad.tar"])
-    assert not ledger.trials
-    first, second, third = errors(ledger)
-    assert "a path out of the archive" in first and "a path out of the archive" in second
-    assert "a link or no plain file" in third
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.tar", "secret.csv"]
-
-
-def test_a_link_to_nothing_and_a_pipe_are_reported(tmp_path: Path) -> None:
-    for number in (1, 2):
-        folder = write_trial(make_trial([0.2], trial=number), tmp_path)
-        (folder / "eval_measurements.csv").unlink()
-    (folder / "eval_measurements.csv").symlink_to(tmp_path / "nowhere")
-    os.mkfifo(folder.parent / "trial_1" / "eval_measurements.csv")
-    ledger = read_logs([tmp_path])
-    assert [trial.num_evaluations for trial in ledger.trials] == [0, 0]
-    assert ["no file that can be read" in text for text in errors(ledger)] == [True, True]
-
-
-def test_a_linked_folder_is_not_followed_and_named(tmp_path: Path) -> None:
-    write_trial(make_trial([0.2]), tmp_path / "logs")
-    (tmp_path / "logs" / "lion").symlink_to(tmp_path / "logs" / "adamw")
-    (tmp_path / "logs" / "loop").symlink_to(tmp_path / "logs")
-    ledger = read_logs([tmp_path / "logs"])
-    assert [trial.submission for trial in ledger.trials] == ["adamw"]
-    assert ["not followed" in problem.text for problem in ledger.problems] == [True, True]
-
-
-def test_a_broken_archive_and_a_missing_place_are_reported(tmp_path: Path) -> None:
-    (tmp_path / "x.tar.xz").write_bytes(b"no archive")
-    first, second = errors(read_logs([tmp_path / "x.tar.xz", tmp_path / "nowhere"]))
-    assert "does not exist" in first and "is damaged or no archive" in second
-
-
-def write_events(folder: Path, text: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "events.jsonl").write_text(text)
-    return folder
 
 
 def test_event_logs_are_found_anywhere_and_identified_by_their_start(tmp_path: Path) -> None:
