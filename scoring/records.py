@@ -42,6 +42,11 @@ class Facts:
     ruleset: ruleset_pb2.Ruleset | None = None
     made_for: tuple[str, str] = ("", "")  # version and tuning, for example v0.5, external
 
+    @property
+    def are_none(self) -> bool:
+        """Whether the log says nothing but what it was made for."""
+        return self == Facts(made_for=self.made_for)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trial:

@@ -22,7 +22,7 @@ class WorkloadRules:
     target: float
     budget_sec: float  # with the ruleset's factor; inf for none
     eval_period_sec: float  # 0 where none is stated
-    step_hint: int  # 0 where none is stated
+    step_limit: int  # with the ruleset's factor; 0 for none
     base: str | None  # the workload this one is a variant of
 
 
@@ -118,6 +118,6 @@ def _workload_rules(
         target=rules.validation_target,
         budget_sec=rules.max_runtime_sec * ruleset.budget_factor if limited else math.inf,
         eval_period_sec=rules.eval_period_sec,
-        step_hint=rules.step_hint,
+        step_limit=int(rules.step_hint * ruleset.step_limit_factor),
         base=workload.base or None,
     )

@@ -53,6 +53,7 @@ def _read_folder(folder: Folder, ledger: Ledger, tables: list[tuple[Folder, str]
 def _read_tables(tables: list[tuple[Folder, str]], ledger: Ledger) -> None:
     """Reads tidy tables. Decompression, most of the work, runs on all processors."""
     rows: list[tidy.Row] = []
+    evaluations: dict[tidy.Made, str] = {}
     with concurrent.futures.ThreadPoolExecutor() as pool:
         contents = pool.map(lambda table: decompressed(table[0], table[1], ledger), tables)
         for (folder, name), data in zip(tables, contents, strict=True):
@@ -61,7 +62,8 @@ def _read_tables(tables: list[tuple[Folder, str]], ledger: Ledger) -> None:
             origin = f"{folder.origin}/{name}"
             kind = tidy.kind(data)
             if kind == "evals":
-                tidy.read_evaluations(data, name.partition(".csv")[0], origin, ledger)
+                stem = name.partition(".csv")[0]
+                evaluations[tidy.read_evaluations(data, stem, origin, ledger)] = origin
             elif kind == "trials":
                 rows += tidy.read_trials(data, origin, ledger)
             elif tidy.claims_to_be_one(name, data):
@@ -71,4 +73,4 @@ def _read_tables(tables: list[tuple[Folder, str]], ledger: Ledger) -> None:
                 ledger.error(origin, f"{what} it needs", 1)
             else:
                 ledger.note(origin, "ignored: a csv that is no table of evaluations or trials")
-    tidy.join(rows, ledger)
+    tidy.join(rows, evaluations, ledger)

@@ -141,7 +141,8 @@ def test_tidy_tables_give_the_same_trials(tmp_path: Path, ending: str) -> None:
     written = some_trials()
     write_tidy(tmp_path, written, ending)
     ledger = read_logs([tmp_path])
-    assert not ledger.problems
+    assert not errors(ledger)
+    assert ["no table of trials" in problem.text for problem in ledger.problems] == [True, True]
     assert all(itertools.starmap(same, zip(ledger.trials, written, strict=True)))
 
 
@@ -176,7 +177,7 @@ def test_logs_of_other_rulesets_are_left_out_where_they_lie_beside(tmp_path: Pat
     assert len(read_logs([tmp_path]).trials) == 4
     ledger = read_logs([tmp_path], ("v0.5", "external"))
     assert [trial.study for trial in ledger.trials] == ["study_0", "study_3"]
-    assert "2 trials that were not made for v0.5 external are left out" in ledger.problems[0].text
+    assert any("2 trials that were not made for v0.5" in p.text for p in ledger.problems)
     (own,) = read_logs([tmp_path], ("v0.6", "external")).trials
     assert own.study == "study_4"
     assert len(read_logs([tmp_path], ("v0.6", "self")).trials) == 4
@@ -208,7 +209,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> Non
     (path,) = tmp_path.iterdir()
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     ledger = read_logs([tmp_path])
-    assert len(ledger.trials) == 1 and not ledger.problems
+    assert len(ledger.trials) == 1 and not errors(ledger)
 
 
 def test_event_logs_are_found_anywhere_and_identified_by_their_start(tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ NUMBERS = (STEP, TIME, EVAL_TIME, TOTAL)
 METRICS = ("val_metric", "val_loss")  # of what there is, what scores and checks need
 
 
+Made = tuple[str, tuple[str, str]]  # a submission and what its trials were made for
+
+
 @dataclasses.dataclass(frozen=True)
 class Row:
     """One row of the table of trials."""
@@ -50,8 +53,10 @@ def claims_to_be_one(name: str, data: bytes) -> bool:
     return name.startswith(("evals_", "trials_")) or data.startswith(LFS_POINTER)
 
 
-def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> None:
-    """Adds the trials of one table of evaluations. The file's name names the submission."""
+def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> Made:
+    """Adds the trials of one table of evaluations. The file's name names the submission and what
+    its trials were made for, which is the result.
+    """
     match = EVALS_NAME.fullmatch(stem)
     version, tuning, submission = match.groups() if match else ("", "", stem)
     facts = Facts(made_for=(_with_dot(version), tuning))
@@ -62,10 +67,8 @@ def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> Non
         is_number=lambda name: name in NUMBERS or name in METRICS,
         texts=IDENTITY,
     )
-    if not texts:
-        return
     groups: dict[tuple[str, ...], list[int]] = {}
-    for row, key in enumerate(zip(*(texts[name] for name in IDENTITY), strict=True)):
+    for row, key in enumerate(zip(*(texts.get(name, []) for name in IDENTITY), strict=True)):
         groups.setdefault(key, []).append(row)
     for key, members in groups.items():
         rows = np.array(members)
@@ -81,6 +84,7 @@ def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> Non
         ledger.trials.append(
             Trial(submission, *identity, columns=columns, origin=origin, facts=facts)
         )
+    return submission, facts.made_for
 
 
 def _trial_names(
@@ -173,29 +177,39 @@ def _row(cells: Mapping[str, str], origin: str) -> Row:
     return Row(trial, cells["has_eval_csv"] == "True")
 
 
-def join(rows: Iterable[Row], ledger: Ledger) -> None:
+def join(rows: Iterable[Row], tables: Mapping[Made, str], ledger: Ledger) -> None:
     """Completes the ledger's tidy trials with what the table of trials says, and adds trials
     without evaluations.
 
     Only submissions with evaluations in the ledger are touched: the table may list more than is to
     be scored.
+
+    Args:
+      rows: Of all tables of trials.
+      tables: Where the tables of evaluations are.
+      ledger: With all trials that have evaluations.
     """
     place = {_identity(trial): index for index, trial in enumerate(ledger.trials)}
     known = {(trial.submission, trial.facts.made_for) for trial in ledger.trials}
+    listed = set()
     for row in rows:
         trial = row.trial
+        listed.add((trial.submission, trial.facts.made_for))
         if (trial.submission, trial.facts.made_for) not in known:
             continue
         index = place.get(_identity(trial))
         if index is not None:
             found = ledger.trials[index]
-            if found.facts == Facts(made_for=found.facts.made_for):
+            if found.facts.are_none:
                 ledger.trials[index] = dataclasses.replace(found, facts=trial.facts)
         elif row.has_evaluations:
             name = "/".join(trial.key)
             ledger.error(trial.origin, f"{name} has evaluations that are in no file given")
         else:
             ledger.trials.append(trial)
+    for made in tables.keys() - listed:
+        what = "no table of trials: how they ended is a guess, and those without evaluations lack"
+        ledger.note(tables[made], what)
 
 
 def _identity(trial: Trial) -> tuple[object, ...]:
