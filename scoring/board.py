@@ -11,7 +11,7 @@ import numpy as np
 from scoring import profiles, times
 from scoring.outcomes import Outcome, outcome
 from scoring.profiles import Scoring
-from scoring.records import Array, Trial
+from scoring.records import Array, Trial, printable
 from scoring.rules import Rules, as_official
 from scoring.times import MISS, Hit, Method, TrialArrays
 
@@ -142,7 +142,7 @@ def assess(
 def _refuse_crashes(trials: Sequence[Trial], outcomes: Sequence[Outcome], rules: Rules) -> None:
     scored = {*rules.base, *rules.held_out}
     crashed = [
-        f"{'/'.join(trial.key)}: {ended.ending.value} ({ended.evidence})"
+        printable(f"{'/'.join(trial.key)}: {ended.ending.value} ({ended.evidence})")
         for trial, ended in zip(trials, outcomes, strict=True)
         if ended.crashed and trial.workload in scored
     ]

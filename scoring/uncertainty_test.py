@@ -57,6 +57,18 @@ def test_resampling_studies_has_the_law_of_the_median_of_three() -> None:
     assert over_studies(board, num_resamples=4000, level=0.6).score_high == 1
 
 
+def test_logs_that_do_not_count_change_no_digit() -> None:
+    times = {"a": {"ogbg": [1.0, 2.0, 3.0]}, "b": {"ogbg": [2.0, 3.0, 4.0]}}
+    more = {**times, "a": {**times["a"], "wmt": [5.0, 6.0, 7.0]}}
+    rules = rules_v05(["ogbg", "wmt"])
+    found = [
+        over_studies(assess(trials, resolve(rules.ruleset, trials, ["ogbg"])), num_resamples=99)
+        for trials in (make_trials(each, rules) for each in (times, more))
+    ]
+    np.testing.assert_array_equal(found[0].beats, found[1].beats)
+    np.testing.assert_array_equal(found[0].score_low, found[1].score_low)
+
+
 def test_a_single_study_has_no_spread() -> None:
     board = make_board({"a": {"ogbg": [5.0]}, "b": {"ogbg": [10.0]}}, TWO)
     found = over_studies(board, num_resamples=20)

@@ -208,7 +208,9 @@ def join(rows: Iterable[Row], tables: Mapping[Made, str], ledger: Ledger) -> Non
         else:
             ledger.trials.append(trial)
     for made in tables.keys() - listed:
-        what = "no table of trials: how they ended is a guess, and those without evaluations lack"
+        what = (
+            "no table of trials: their endings are inferred, those without evaluations are missing"
+        )
         ledger.note(tables[made], what)
 
 
