@@ -11,8 +11,8 @@ import numpy as np
 from scoring import profiles, times
 from scoring.outcomes import Outcome, outcome
 from scoring.profiles import Scoring
-from scoring.records import Array, Trial
-from scoring.rules import Rules
+from scoring.records import Array, Trial, printable
+from scoring.rules import Rules, as_official
 from scoring.times import MISS, Hit, Method, TrialArrays
 
 OnCrash = Literal["miss", "exclude", "refuse"]
@@ -87,14 +87,15 @@ def assess(
       rules: What counts.
       method: `documented` as the benchmark's documents say, `official` as its code computes.
       on_crash: What a trial counts as that broke off without reaching its target: a miss like any
-      other; nothing,
-        as if it had not been started; or an error.
+        other; nothing, as if it had not been started; or an error.
 
     Raises:
       CrashedTrialsError: on_crash is `refuse` and a trial of a scored workload crashed.
     """
-    known = rules.workloads
     any_time = method == "official"
+    if method == "official":
+        rules = as_official(rules)
+    known = rules.workloads
     hits = [
         times.first_hit(trial, known[trial.workload], any_time=any_time)
         if trial.workload in known
@@ -141,7 +142,7 @@ def assess(
 def _refuse_crashes(trials: Sequence[Trial], outcomes: Sequence[Outcome], rules: Rules) -> None:
     scored = {*rules.base, *rules.held_out}
     crashed = [
-        f"{'/'.join(trial.key)}: {ended.ending.value} ({ended.evidence})"
+        printable(f"{'/'.join(trial.key)}: {ended.ending.value} ({ended.evidence})")
         for trial, ended in zip(trials, outcomes, strict=True)
         if ended.crashed and trial.workload in scored
     ]
@@ -171,6 +172,17 @@ def num_crashed(board: Board) -> dict[str, int]:
     return counts
 
 
+def scoring_among(board: Board, submissions: Sequence[int]) -> Scoring:
+    """How credit is given when these submissions alone are scored: a variant that is held out only
+    because it is in the logs is none when nobody of them ran it.
+    """
+    if not board.rules.held_out_if_run:
+        return board.scoring
+    ran = board.arrays.position[list(submissions)].max((0, 2, 3), initial=-1) >= 0
+    held_out = tuple(pair for pair in board.scoring.held_out if ran[pair[0]])
+    return dataclasses.replace(board.scoring, held_out=held_out)
+
+
 def stable_times(board: Board) -> Array:
     """Times to the first evaluation that every later one confirms [submission, workload]."""
     arrays = times.trial_arrays(board.trials, board.stable_hits, board.rules)
@@ -184,7 +196,7 @@ def earliest_times(board: Board) -> Array:
     evaluation before the one that showed it. The bound of a study is the smallest of its trials',
     that of a workload their median.
     """
-    order = times.preference(board.arrays, "documented", excluded=board.excluded)
+    order = times.preference(board.arrays, board.method, excluded=board.excluded)
     present = ~np.isnan(order)
     earliest = np.where(np.isnan(board.arrays.earliest_sec), math.inf, board.arrays.earliest_sec)
     bounds = np.where(present, earliest, math.nan)

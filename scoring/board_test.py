@@ -13,8 +13,10 @@ from scoring import board as boards
 from scoring.board import CrashedTrialsError, assess
 from scoring.outcomes import Ending
 from scoring.records import Facts
+from scoring.rules import Rules, resolve
 from scoring.testing import hitting_trial, make_board, make_trial, make_trials, rules_v05
 from scoring.times import Method
+from spec.loading import load_ruleset
 
 inf, nan = math.inf, math.nan
 TWO = ["criteo1tb", "ogbg"]
@@ -45,6 +47,31 @@ def test_the_held_out_rule_of_v05() -> None:
     ogbg = board.rules.base.index("ogbg")
     assert board.ratio[:, ogbg].tolist() == [inf, 1]
     np.testing.assert_allclose(board.score, [0, 1 / 8])
+
+
+def v06(trials: list, workloads: list[str] | None = None) -> Rules:
+    return resolve(load_ruleset("v0.6", "external"), trials, workloads)
+
+
+VARIANT = {"a": {"wmt": [100], "wmt_post_ln": [100]}, "b": {"wmt": [50]}}
+
+
+@pytest.mark.parametrize(("method", "expected"), [("documented", [2 / 3, 1]), ("official", [1, 0])])
+def test_without_held_outs_the_official_code_takes_any_variant_for_one(
+    method: Method, expected: list[float]
+) -> None:
+    trials = make_trials(VARIANT, rules_v05(["wmt", "wmt_post_ln"]))
+    board = assess(trials, v06(trials), method=method)
+    credit = board.credit[:, board.rules.base.index("wmt")]
+    np.testing.assert_array_equal(credit, expected)
+    assert dict(board.rules.held_out) == ({} if method == "documented" else {"wmt_post_ln": "wmt"})
+
+
+@pytest.mark.parametrize("method", ["documented", "official"])
+def test_workloads_that_are_asked_for_are_all_that_counts(method: Method) -> None:
+    trials = make_trials(VARIANT, rules_v05(["wmt", "wmt_post_ln"]))
+    board = assess(trials, v06(trials, ["wmt"]), method=method)
+    assert board.score[1] == 1 and not board.rules.held_out
 
 
 def crashed_study() -> list:
@@ -99,6 +126,13 @@ def test_the_grid_of_evaluations_bounds_the_crossing_from_below() -> None:
     assert board.time_sec[0, 0] == 97.5
     assert boards.earliest_times(board)[0, 0] == 70  # the median of min(80, 50) and 90
     assert np.isnan(boards.earliest_times(board)[0, 1])
+
+
+def test_under_the_official_method_too_the_bound_is_no_later_than_the_time() -> None:
+    """Two of three studies have no readable trial: they are left out of both medians."""
+    trials = [make_trial([0.2, 0.1], [80, 100]), make_trial([], study=1), make_trial([], study=2)]
+    board = assess(trials, rules_v05(TWO), method="official")
+    assert (boards.earliest_times(board)[0, 0], board.time_sec[0, 0]) == (80, 100)
 
 
 def test_the_fixed_reference_is_the_fraction_of_the_budget_that_is_left() -> None:

@@ -33,6 +33,7 @@ MOST_SHOWN = 24
 def write_figures(result: Report, folder: Path) -> list[Path]:
     """Writes every figure that the leaderboard allows as <name>.svg and returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
+    remove_figures(folder)
     style: dict[str, Any] = {"font.size": 9, "svg.hashsalt": "tandem", "axes.spines.top": False}
     paths = []
     with matplotlib.rc_context(style | {"axes.spines.right": False}):  # type: ignore[arg-type]
@@ -45,6 +46,12 @@ def write_figures(result: Report, folder: Path) -> list[Path]:
             plt.close(figure)
             paths.append(path)
     return paths
+
+
+def remove_figures(folder: Path) -> None:
+    """Removes the figures that another leaderboard left in the folder."""
+    for name in FIGURES:
+        (folder / f"{name}.svg").unlink(missing_ok=True)
 
 
 def _shown(board: Board) -> Iterator[tuple[int, str, dict[str, Any]]]:

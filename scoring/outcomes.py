@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from scoring.records import STEP, Trial
+from scoring.records import STEP, Array, Trial
 from scoring.rules import WorkloadRules
 from scoring.times import Hit
 
@@ -109,19 +109,26 @@ def _end_of_loop(trial: Trial, rules: WorkloadRules) -> Outcome:
     used = f"{time:.0f} s of a budget of {rules.budget_sec:.0f} s, step {step:.0f}"
     if time >= rules.budget_sec:
         return Outcome(Ending.BUDGET_EXHAUSTED, used)
-    if facts.step_limit and step >= facts.step_limit:
-        return Outcome(Ending.STEP_LIMIT, f"{used} of {facts.step_limit}")
+    limit = rules.step_limit if facts.are_none else facts.step_limit
+    if limit and step >= limit:
+        return Outcome(Ending.STEP_LIMIT, f"{used} of {limit}")
     # A tidy table has no last row of the loop; steps after the last evaluation show that there was
     # one.
     if facts.loop_ended or (facts.loop_ended is None and time > trial.times_sec[-1]):
         return Outcome(Ending.COMPLETED_BY_SUBMISSION, f"{used}; the training loop ended by itself")
     # Without the loop's last row: the evaluation after the last one would have been past the
-    # budget.
-    gaps = np.diff(trial.times_sec)
-    if gaps.size and time + 1.5 * float(np.median(gaps)) >= rules.budget_sec:
+    # budget or, where the log does not say how far the loop got, past the last step.
+    if time + _usual_gap(trial.times_sec) >= rules.budget_sec:
         return Outcome(Ending.BUDGET_EXHAUSTED, f"{used} at the last evaluation")
+    if facts.are_none and limit and step + _usual_gap(trial.columns[STEP]) >= limit:
+        return Outcome(Ending.STEP_LIMIT, f"{used} of {limit} at the last evaluation")
     if trial.num_evaluations == 1:
         return Outcome(Ending.ENDED_AFTER_FIRST_EVALUATION, f"{used}; nothing after it")
     if math.isinf(rules.budget_sec):
         return Outcome(Ending.ENDED_EARLY, f"{time:.0f} s, step {step:.0f}; no budget is known")
     return Outcome(Ending.ENDED_EARLY, f"{used}; nothing after it")
+
+
+def _usual_gap(values: Array) -> float:
+    """How far the next value may be off, and some more; 0 where there is one value alone."""
+    return 1.5 * float(np.median(np.diff(values))) if len(values) > 1 else 0.0

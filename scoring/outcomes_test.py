@@ -1,11 +1,12 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 
 from scoring import times
 from scoring.outcomes import CRASHES, Ending, outcome
-from scoring.records import Facts, Trial
+from scoring.records import STEP, Facts, Trial
 from scoring.testing import make_trial, rules_v05
 from spec import timing_pb2
 
@@ -44,6 +45,17 @@ def test_endings_of_official_logs_are_inferred(
     found, why = ending(make_trial(values, at, facts=facts))
     assert found is expected
     assert evidence in why
+
+
+@pytest.mark.parametrize(("last", "expected"), [(10600, "step limit"), (9000, "ended early")])
+def test_where_a_log_says_nothing_the_rules_tell_the_step_limit(last: int, expected: str) -> None:
+    """The limit is 10666 steps. In the log of a trial that had none, step 10600 is no end."""
+    trial = make_trial([0.2] * 3, [20, 140, 260])
+    steps = np.array([last - 200.0, last - 100, last])
+    trial = dataclasses.replace(trial, columns={**trial.columns, STEP: steps})
+    assert ending(trial)[0].value == expected
+    trial = dataclasses.replace(trial, facts=Facts(loop_ended=False))
+    assert ending(trial)[0] is Ending.ENDED_EARLY
 
 
 def test_a_useless_but_finite_metric_does_not_hide_divergence() -> None:

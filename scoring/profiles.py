@@ -36,15 +36,8 @@ def layout(
     max_ratio: float,
     method: Method,
 ) -> Scoring:
-    """Columns of an array with these workloads.
-
-    official, in a version without held-out workloads: any other workload in the logs acts as one
-    for the first base workload whose name it contains, as the official code has it.
-    """
+    """Columns of an array with these workloads."""
     column = {name: place for place, name in enumerate(workloads)}
-    if method == "official" and not held_out:
-        others = [name for name in workloads if name not in base]
-        held_out = {o: next(b for b in base if b in o) for o in others if any(b in o for b in base)}
     pairs = tuple((column[variant], column[b]) for variant, b in held_out.items())
     return Scoring(tuple(column[name] for name in base), pairs, max_ratio, method)
 

@@ -132,11 +132,3 @@ def test_layout_of_a_version_with_held_out_workloads() -> None:
     names = ["ogbg", "wmt", "wmt_glu_tanh", "wmt_post_ln"]
     made = layout(names, ["ogbg", "wmt"], {"wmt_glu_tanh": "wmt"}, 4.0, "official")
     assert (made.base, made.held_out) == ((0, 1), ((2, 1),))
-
-
-@pytest.mark.parametrize(("method", "expected"), [("documented", ()), ("official", ((2, 1),))])
-def test_without_held_outs_the_official_code_takes_any_variant_for_one(
-    method: Method, expected: tuple
-) -> None:
-    made = layout(["ogbg", "wmt", "wmt_post_ln", "mnist"], ["ogbg", "wmt"], {}, 4.0, method)
-    assert made.held_out == expected

@@ -94,6 +94,18 @@ def test_every_trials_time(tidy: Ledger, logs: Path) -> None:
             assert hit.step == float(row["hit_global_step"])
 
 
+def test_crashes_are_told_without_the_table_of_trials(tidy: Ledger, logs: Path) -> None:
+    alone = read_logs(sorted((logs / "tidy").glob("evals_*")))
+    found, wanted = (
+        {
+            trial.key: ended.crashed
+            for trial, ended in zip(board.trials, board.outcomes, strict=True)
+        }
+        for board in (board_of(alone, "documented"), board_of(tidy, "documented"))
+    )
+    assert found == {key: wanted[key] for key in found}
+
+
 def test_raw_logs_say_what_the_tidy_ones_say(tidy: Ledger, raw: Ledger) -> None:
     known = {trial.key: trial for trial in tidy.trials}
     assert not [problem for problem in raw.problems if problem.is_error]

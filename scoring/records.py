@@ -42,6 +42,11 @@ class Facts:
     ruleset: ruleset_pb2.Ruleset | None = None
     made_for: tuple[str, str] = ("", "")  # version and tuning, for example v0.5, external
 
+    @property
+    def are_none(self) -> bool:
+        """Whether the log says nothing but what it was made for."""
+        return self == Facts(made_for=self.made_for)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trial:
@@ -86,7 +91,7 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.line else self.path
-        return f"{place}: {self.text}"
+        return printable(f"{place}: {self.text}")
 
 
 @dataclasses.dataclass
@@ -101,6 +106,13 @@ class Ledger:
 
     def note(self, path: str, text: str, line: int = 0) -> None:
         self.problems.append(Problem(path, line, text, is_error=False))
+
+
+def printable(text: str) -> str:
+    """The text on one line: names from logs may hold what moves a terminal's cursor."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def natural(label: str) -> tuple[tuple[int, int, str], ...]:
@@ -131,7 +143,8 @@ def without_superseded(columns: Mapping[str, Array]) -> tuple[dict[str, Array], 
 
 
 def only_made_for(ledger: Ledger, version: str, tuning: str) -> Ledger:
-    """Leaves out trials that were made for another ruleset, where there are any made for this one.
+    """Leaves out trials that were made for another ruleset, where there are any made for this one,
+    and what was wrong with their files.
 
     Official folders hold the logs of all versions and rulesets side by side, under the same names.
     """
@@ -141,7 +154,12 @@ def only_made_for(ledger: Ledger, version: str, tuning: str) -> Ledger:
         return of_version in ("", version) and of_tuning in ("", tuning)
 
     fitting = [trial for trial in ledger.trials if fits(trial)]
-    result = Ledger(fitting or ledger.trials, list(ledger.problems))
+    kept = fitting or ledger.trials
+    others = {trial.origin for trial in ledger.trials} - {trial.origin for trial in kept}
+    problems = [
+        p for p in ledger.problems if others.isdisjoint((p.path, p.path.rpartition("/")[0]))
+    ]
+    result = Ledger(kept, problems)
     num_others = len(ledger.trials) - len(fitting)
     if num_others:
         what = "left out" if fitting else "scored by other rules than they were made for"
@@ -154,8 +172,8 @@ def merge(ledger: Ledger) -> Ledger:
     """Puts trials in an order that does not depend on how they were found, and names copies.
 
     Exact copies are left out. Different logs of the same trial (re-runs in a sibling folder) all
-    stay. A submission whose workload was evaluated under two frameworks is scored as two: `name
-    [jax]` and `name [pytorch]`.
+    stay. A submission whose workload was evaluated more than once under two frameworks is scored as
+    two: `name [jax]` and `name [pytorch]`.
     """
     result = Ledger(problems=list(ledger.problems))
     by_key: dict[tuple[str, ...], list[Trial]] = {}
@@ -211,7 +229,7 @@ def _split_frameworks(trials: Iterable[Trial], ledger: Ledger) -> list[Trial]:
     trials = list(trials)
     frameworks: dict[tuple[str, str], set[str]] = {}
     for trial in trials:
-        if trial.num_evaluations:
+        if trial.num_evaluations > 1:  # one alone is a start that led nowhere
             frameworks.setdefault((trial.submission, trial.workload), set()).add(trial.framework)
     mixed = {submission for (submission, _), found in frameworks.items() if len(found) > 1}
     for submission in sorted(mixed):

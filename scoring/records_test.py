@@ -77,11 +77,17 @@ def test_order_of_trials_does_not_matter() -> None:
 
 
 def test_two_frameworks_on_one_workload_are_two_submissions() -> None:
-    trials = [make_trial([0.2], framework=name) for name in ("jax", "pytorch")]
+    trials = [make_trial([0.2, 0.1], framework=name) for name in ("jax", "pytorch")]
     trials.append(make_trial([0.7], workload="fastmri", framework="jax"))
     merged = records.merge(Ledger(trials))
     assert {t.submission for t in merged.trials} == {"adamw [jax]", "adamw [pytorch]"}
     assert [t.submission for t in merged.trials if t.workload == "fastmri"] == ["adamw [jax]"]
+
+
+def test_one_evaluation_under_another_framework_renames_nobody() -> None:
+    trials = [make_trial([0.2, 0.1], framework="jax"), make_trial([0.2], framework="pytorch")]
+    merged = records.merge(Ledger(trials))
+    assert {t.submission for t in merged.trials} == {"adamw"} and len(merged.trials) == 2
 
 
 def test_an_empty_folder_of_the_other_framework_splits_nothing() -> None:

@@ -22,7 +22,7 @@ class WorkloadRules:
     target: float
     budget_sec: float  # with the ruleset's factor; inf for none
     eval_period_sec: float  # 0 where none is stated
-    step_hint: int  # 0 where none is stated
+    step_limit: int  # with the ruleset's factor; 0 for none
     base: str | None  # the workload this one is a variant of
 
 
@@ -34,6 +34,8 @@ class Rules:
     workloads: Mapping[str, WorkloadRules]  # base workloads, held-out ones, then others in the logs
     base: tuple[str, ...]  # make up the score; their number is its denominator
     held_out: Mapping[str, str]  # held-out workload -> base workload
+    is_chosen: bool  # whether `base` was asked for instead of the ruleset's workloads
+    held_out_if_run: bool  # whether `held_out` are the variants that happen to be in the logs
     unknown: tuple[str, ...]  # workloads in the logs that no rules are known for
 
     @property
@@ -67,7 +69,28 @@ def resolve(
             known[name] = _workload_rules(name, ruleset, recorded[name])
         except SpecError:
             unknown.append(name)
-    return Rules(ruleset, known, base, held_out, tuple(unknown))
+    return Rules(
+        ruleset,
+        known,
+        base,
+        held_out,
+        is_chosen=workloads is not None,
+        held_out_if_run=False,
+        unknown=tuple(unknown),
+    )
+
+
+def as_official(rules: Rules) -> Rules:
+    """The rules as the official code has them.
+
+    In a version without held-out workloads, any other workload in the logs acts as one for the
+    first base workload whose name it contains. Workloads that were asked for are left as they are.
+    """
+    if rules.is_chosen or rules.ruleset.held_out:
+        return rules
+    bases = {name: [base for base in rules.base if base in name] for name in rules.workloads}
+    held_out = {name: found[0] for name, found in bases.items() if found and name not in rules.base}
+    return dataclasses.replace(rules, held_out=held_out, held_out_if_run=True)
 
 
 def _workload_rules(
@@ -95,6 +118,6 @@ def _workload_rules(
         target=rules.validation_target,
         budget_sec=rules.max_runtime_sec * ruleset.budget_factor if limited else math.inf,
         eval_period_sec=rules.eval_period_sec,
-        step_hint=rules.step_hint,
+        step_limit=int(rules.step_hint * ruleset.step_limit_factor),
         base=workload.base or None,
     )

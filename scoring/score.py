@@ -5,6 +5,7 @@ python -m scoring.score LOGS... --rules v0.5 --ruleset external --out report
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
@@ -16,7 +17,7 @@ from scoring.audit import Finding, findings
 from scoring.board import Board, CrashedTrialsError, assess
 from scoring.export import ExportError, write_trials
 from scoring.readers.logs import collect
-from scoring.records import Ledger, Trial, merge, only_made_for
+from scoring.records import Ledger, Trial, merge, only_made_for, printable
 from scoring.report.page import page
 from scoring.rules import Rules, resolve
 from spec import ruleset_pb2
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print_any_name()
     parser = _parser()
     args = parser.parse_args(argv)
-    if missing := [str(place) for place in args.logs if not place.exists()]:
+    if missing := [str(place) for place in args.logs if not os.path.exists(place)]:
         parser.error(f"LOGS not found: {', '.join(missing)}")
     if args.figures and not args.out:
         parser.error("--figures needs --out")
@@ -113,7 +114,9 @@ def _rules(
     if args.workloads is None:
         return resolve(ruleset, trials)
     if args.workloads != "present":
-        names = [name.strip() for name in args.workloads.split(",")]
+        names = [name.strip() for name in args.workloads.split(",") if name.strip()]
+        if not names:
+            raise SpecError("--workloads names no workload, expected present or A,B,...")
         return resolve(ruleset, trials, list(dict.fromkeys(names)))
     present = resolve(ruleset, trials, [])
     if not present.workloads:
@@ -159,10 +162,13 @@ def _score(args: argparse.Namespace, rules: Rules, ledger: Ledger) -> int:
     present = {trial.workload for trial in ledger.trials}
     if present.isdisjoint(rules.base):
         print(f"\nNo score: none of the workloads of {rules.name} occurs in the logs.")
-        print("Score the workloads that do with: --workloads present")
+        if present.isdisjoint(rules.workloads):
+            print(f"None of those that do has rules under {rules.ruleset.version}.")
+        else:
+            print("Score the workloads that do with: --workloads present")
         return 0
     for note in _incomplete(board, present):
-        print(f"note: {note}")
+        print(f"note: {printable(note)}")
     result = tables.report(
         board,
         seed=args.seed,
@@ -199,6 +205,7 @@ def _write(
     *,
     with_figures: bool,
 ) -> None:
+    """Writes the report, and removes what an earlier one left there that this one does not have."""
     data = tables.as_json(result)
     texts = {
         "scores.json": json.dumps(data, indent=1, allow_nan=False) + "\n",
@@ -209,6 +216,8 @@ def _write(
     }
     if found is not None:
         texts["audit.csv"] = tables.audit_csv(found)
+    else:
+        (folder / "audit.csv").unlink(missing_ok=True)
     for name, text in texts.items():
         write_text(folder / name, text)
     print(f"\nwritten to {folder}: {', '.join(texts)}")
@@ -216,6 +225,10 @@ def _write(
         from scoring.figures import write_figures  # loads matplotlib
 
         print(f"{len(write_figures(result, folder / 'figures'))} figures in {folder / 'figures'}")
+    elif (folder / "figures").is_dir():
+        from scoring.figures import remove_figures
+
+        remove_figures(folder / "figures")
 
 
 def _print_problems(ledger: Ledger) -> None:

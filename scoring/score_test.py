@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import subprocess
 import sys
@@ -76,6 +77,17 @@ def test_the_held_out_rule_is_that_of_the_version(logs: Path, tmp_path: Path) ->
     data = json.loads((tmp_path / "out" / "scores.json").read_text())
     assert data["submissions"]["fast"]["score"] == 0
     assert data["submissions"]["fast"]["workloads"]["ogbg_model_size"]["time_sec"] is None
+
+
+@pytest.mark.parametrize("method", ["documented", "official"])
+def test_variants_of_the_workloads_asked_for_play_no_part(tmp_path: Path, method: str) -> None:
+    times = {"one": {"ogbg": [100.0], "ogbg_gelu": [math.inf], "ogbg_model_size": [math.inf]}}
+    write_trials(make_trials(times, rules_v05(list(times["one"]))), tmp_path / "logs")
+    asked = ["--workloads", "ogbg", "--method", method, "--out", str(tmp_path / "out")]
+    assert main([str(tmp_path / "logs"), *V05, *asked]) == 0
+    data = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert data["submissions"]["one"]["score"] == 1
+    assert data["rules"]["held_out_workloads"] == {}
 
 
 def test_strict_makes_malformed_logs_an_error(logs: Path, capsys: pytest.CaptureFixture) -> None:
@@ -178,7 +190,7 @@ def test_a_run_of_a_development_workload_shows_its_trials(
 
 def test_the_workloads_present_can_be_scored(run_folder: Path, tmp_path: Path) -> None:
     text = (run_folder / "events.jsonl").read_text()
-    (run_folder / "events.jsonl").write_text(text.replace('"timedSec": 200.0', '"timedSec": 20.0'))
+    (run_folder / "events.jsonl").write_text(text.replace("00.0", "0.0"))
     out = tmp_path / "out"
     assert main([str(run_folder), "--workloads", "present", "--out", str(out)]) == 0
     data = json.loads((out / "scores.json").read_text())
@@ -246,6 +258,61 @@ def test_two_logs_of_one_trial_are_not_exported_over_each_other(
 def test_a_workload_named_twice_counts_once(logs: Path, capsys: pytest.CaptureFixture) -> None:
     assert main([str(logs), *V05, "--workloads", "ogbg, ogbg"]) == 0
     assert "over ogbg alone" in capsys.readouterr().out
+
+
+def test_an_empty_name_is_no_workload(logs: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main([str(logs), *V05, "--workloads", "ogbg,"]) == 0
+    assert "over ogbg alone" in capsys.readouterr().out
+    assert main([str(logs), *V05, "--workloads", ","]) == 2
+    assert "names no workload" in capsys.readouterr().err
+
+
+def test_names_cannot_move_the_cursor(logs: Path, capsys: pytest.CaptureFixture) -> None:
+    (logs / "fast").rename(logs / "\x1b[31mfast\n")
+    path = next(logs.rglob("eval_measurements.csv"))
+    path.write_text(path.read_text() + "torn")
+    assert main([str(logs), *V05, "--workloads", "present", "--audit"]) == 0
+    assert main([str(logs), *V05, "--on-crash", "refuse"]) == 0
+    output = capsys.readouterr()
+    assert "\x1b" not in output.out + output.err
+    assert "\\x1b[31mfast\\n " in output.out
+
+
+def test_an_earlier_report_leaves_nothing_behind(logs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert main([str(logs), *V05, "--audit", "--figures", "--out", str(out)]) == 0
+    (out / "figures" / "mine.svg").write_text("")
+    assert main([str(logs), *V05, "--out", str(out)]) == 0
+    assert not (out / "audit.csv").exists()
+    assert [path.name for path in (out / "figures").iterdir()] == ["mine.svg"]
+
+
+def test_both_orientations_of_a_speed_up_are_named(logs: Path, tmp_path: Path) -> None:
+    asked = ["--workloads", "criteo1tb", "--out", str(tmp_path)]
+    assert main([str(logs), *V05, *asked]) == 0
+    found = json.loads((tmp_path / "scores.json").read_text())["comparisons"]
+    assert found["time_ratio_row_to_column"]["fast"]["slow"] == pytest.approx(0.5)
+    assert found["speed_up_row_over_column"]["fast"]["slow"] == pytest.approx(2)
+
+
+def test_a_way_that_fails_as_well_is_not_proposed(
+    run_folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    log = run_folder / "events.jsonl"
+    log.write_text(log.read_text().replace('"rules": {', '"elsewhere": {').replace("mnist", "mine"))
+    assert main([str(run_folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "No score" in printed and "--workloads present" not in printed
+
+
+def test_problems_of_logs_that_are_left_out_do_not_count(tmp_path: Path) -> None:
+    for tuning in ("external", "self"):
+        folder = tmp_path / "algoperf_v05" / "logs" / f"{tuning}_tuning"
+        write_trials(make_trials({"one": {"criteo1tb": [100.0]}}, rules_v05()), folder)
+    path = next(folder.rglob("eval_measurements.csv"))
+    path.write_text(path.read_text() + "torn")
+    assert main([str(tmp_path), *V05, "--strict"]) == 0
+    assert main([str(tmp_path), *V05, "--ruleset", "self", "--strict"]) == 1
 
 
 def test_figures_need_a_place(logs: Path) -> None:

@@ -14,7 +14,7 @@ from scoring import speedups, uncertainty
 from scoring.audit import Finding
 from scoring.board import Board
 from scoring.outcomes import Ending
-from scoring.records import Array, Problem
+from scoring.records import Array, Problem, printable
 from scoring.uncertainty import Intervals
 
 
@@ -54,6 +54,7 @@ def as_json(result: Report) -> dict[str, object]:
     board = result.board
     names, base = board.submissions, list(board.rules.base)
     ruleset = board.rules.ruleset
+    ratios = speedups.board_time_ratios(board)
     return {
         "title": result.title,
         "rules": {
@@ -75,7 +76,8 @@ def as_json(result: Report) -> dict[str, object]:
         "submissions": _submissions(result),
         "comparisons": {
             "probability_row_beats_column": _matrix(result.studies.beats, names, names),
-            "time_ratio_row_to_column": _matrix(speedups.board_time_ratios(board), names, names),
+            "time_ratio_row_to_column": _matrix(ratios, names, names),
+            "speed_up_row_over_column": _matrix(1 / ratios, names, names),
             "score_without_workload": _matrix(
                 uncertainty.without_each_workload(board), base, names
             ),
@@ -307,7 +309,8 @@ def audit_text(found: Sequence[Finding]) -> str:
     """Findings by check, for a terminal."""
     lines = []
     for check, group in itertools.groupby(found, key=lambda finding: finding.check):
-        lines += [check, *(f"  {finding.where}: {finding.evidence}" for finding in group)]
+        shown = (printable(f"{finding.where}: {finding.evidence}") for finding in group)
+        lines += [check, *(f"  {text}" for text in shown)]
     return "\n".join(lines)
 
 
@@ -322,6 +325,7 @@ def seconds(value: float) -> str:
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns in line, numbers to the right."""
+    header, rows = [printable(c) for c in header], [[printable(c) for c in row] for row in rows]
     widths = [max(len(row[k]) for row in [header, *rows]) for k in range(len(header))]
     is_number = [all(_like_number(row[k]) for row in rows) for k in range(len(header))]
 

@@ -1,6 +1,7 @@
 """Trials and logs made up for tests and benchmarks."""
 
 import dataclasses
+import lzma
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ import pytest
 from google.protobuf import json_format
 
 from scoring.board import Board, assess
-from scoring.records import EVAL_TIME, PREEMPTION, STEP, TIME, TOTAL, Facts, Trial
+from scoring.records import EVAL_TIME, PREEMPTION, STEP, TIME, TOTAL, Facts, Ledger, Trial
 from scoring.rules import Rules, resolve
 from spec import event_pb2, submission_pb2
 from spec.loading import load_ruleset, load_workload
@@ -19,6 +20,10 @@ from spec.loading import load_ruleset, load_workload
 # Beside the repository.
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 NO_FACTS = Facts()
+TIDY_HEADER = (
+    "workload,framework,study,trial,global_step,accumulated_submission_time,accumulated_eval_time,"
+    "total_duration,val_metric,test_metric,train_metric,val_loss,train_loss"
+)
 
 
 def published_logs() -> Path:
@@ -160,4 +165,56 @@ def _evaluation(k: int, value: float, metric: str) -> event_pb2.Event:
     return event_pb2.Event(
         clock=event_pb2.ClockReading(step=10 * k + 1, timed_sec=timed, total_sec=1.5 * timed),
         evaluation=event_pb2.Evaluation(global_step=10 * k + 1, metrics={metric: value}),
+    )
+
+
+def some_trials() -> list[Trial]:
+    """Trials of two submissions, two studies and three lengths, which reach no target."""
+    return [
+        make_trial([0.2 - 0.01 * k for k in range(n)], study=study, trial=n, submission=name)
+        for name in ("adamw", "lion")
+        for study in (0, 1)
+        for n in (1, 2, 3)
+    ]
+
+
+def errors(ledger: Ledger) -> list[str]:
+    """The errors among a ledger's problems, as text."""
+    return [str(problem) for problem in ledger.problems if problem.is_error]
+
+
+def tidy_rows(trial: Trial) -> list[str]:
+    """The rows of a trial of criteo1tb in a tidy table."""
+    study, number = trial.study.removeprefix("study_"), trial.trial.removeprefix("trial_")
+    values = zip(
+        trial.columns[STEP], trial.times_sec, trial.columns["validation/loss"], strict=True
+    )
+    return [
+        f"{trial.workload},{trial.framework},{study},{number},{step:.0f},{time!r},1,2,{value!r},,,{value:.3f},"
+        for step, time, value in ((s, float(t), float(v)) for s, t, v in values)
+    ]
+
+
+def write_tidy(folder: Path, trials: Sequence[Trial], ending: str) -> None:
+    """Writes a tidy table for each submission."""
+    for name in {trial.submission for trial in trials}:
+        rows = [row for trial in trials if trial.submission == name for row in tidy_rows(trial)]
+        text = "\n".join([TIDY_HEADER, *rows, ""]).encode()
+        path = folder / f"evals_v05_external_{name}{ending}"
+        path.write_bytes(lzma.compress(text) if ending.endswith(".xz") else text)
+
+
+def write_events(folder: Path, text: str) -> Path:
+    """Writes an event log of ours and returns its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "events.jsonl").write_text(text)
+    return folder
+
+
+def same(a: Trial, b: Trial) -> bool:
+    """Whether two trials have one name and equal times, steps and losses."""
+    metric = "validation/loss"
+    return a.key == b.key and all(
+        np.array_equal(a.columns[name], b.columns[name], equal_nan=True)
+        for name in (TIME, STEP, metric)
     )

@@ -36,8 +36,9 @@ MISS = Hit(-1, math.nan, math.inf, math.inf)
 
 
 def meets(values: Array, target: float, direction: Direction) -> np.ndarray:
-    """Which values attain the target; equality counts and NaN does not."""
-    return values <= target if direction is Direction.MINIMIZE else values >= target
+    """Which values attain the target; equality counts, NaN and infinity do not."""
+    attained = values <= target if direction is Direction.MINIMIZE else values >= target
+    return attained & np.isfinite(values)
 
 
 def first_hit(

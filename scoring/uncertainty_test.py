@@ -5,8 +5,12 @@ import pytest
 from scipy import stats
 
 from scoring import uncertainty
-from scoring.testing import make_board
+from scoring.board import assess
+from scoring.rules import resolve
+from scoring.testing import make_board, make_trials, rules_v05
+from scoring.times import Method
 from scoring.uncertainty import over_studies, over_workloads
+from spec.loading import load_ruleset
 
 inf = math.inf
 TWO = ["criteo1tb", "ogbg"]
@@ -53,6 +57,18 @@ def test_resampling_studies_has_the_law_of_the_median_of_three() -> None:
     assert over_studies(board, num_resamples=4000, level=0.6).score_high == 1
 
 
+def test_logs_that_do_not_count_change_no_digit() -> None:
+    times = {"a": {"ogbg": [1.0, 2.0, 3.0]}, "b": {"ogbg": [2.0, 3.0, 4.0]}}
+    more = {**times, "a": {**times["a"], "wmt": [5.0, 6.0, 7.0]}}
+    rules = rules_v05(["ogbg", "wmt"])
+    found = [
+        over_studies(assess(trials, resolve(rules.ruleset, trials, ["ogbg"])), num_resamples=99)
+        for trials in (make_trials(each, rules) for each in (times, more))
+    ]
+    np.testing.assert_array_equal(found[0].beats, found[1].beats)
+    np.testing.assert_array_equal(found[0].score_low, found[1].score_low)
+
+
 def test_a_single_study_has_no_spread() -> None:
     board = make_board({"a": {"ogbg": [5.0]}, "b": {"ogbg": [10.0]}}, TWO)
     found = over_studies(board, num_resamples=20)
@@ -93,6 +109,21 @@ def test_leaving_out_a_competitor_changes_who_is_fastest() -> None:
     assert left[0, 1] == 1 / 2 + 1 / 2 and BOARD.score[1] < 1
     alone = make_board({"a": {"ogbg": [5.0]}}, TWO)
     assert np.isnan(uncertainty.without_each_competitor(alone)).all()
+
+
+@pytest.mark.parametrize("version", ["v0.5", "v0.6"])
+@pytest.mark.parametrize("method", ["documented", "official"])
+def test_leaving_out_a_competitor_is_scoring_without_its_logs(version: str, method: Method) -> None:
+    """Here `a` alone ran a variant; under v0.6 the official code then asks everybody for it."""
+    times = {"a": {"wmt": [100.0], "wmt_post_ln": [100.0]}, "b": {"wmt": [50.0]}}
+    trials = make_trials(times, rules_v05(["wmt", "wmt_post_ln"]))
+    ruleset = load_ruleset(version, "external")
+    board = assess(trials, resolve(ruleset, trials), method=method)
+    left = uncertainty.without_each_competitor(board)
+    for out, name in enumerate(board.submissions):
+        others = [trial for trial in trials if trial.submission != name]
+        alone = assess(others, resolve(ruleset, others), method=method)
+        np.testing.assert_array_equal(np.delete(left[out], out), alone.score)
 
 
 def test_grid_bounds_hold_the_score() -> None:

@@ -2,14 +2,19 @@
 
 import math
 import operator
+import re
 from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from scoring.records import STEP, TIME, Array, Ledger
+from scoring.readers.rows import LINE
+from scoring.records import PREEMPTION, STEP, TIME, Array, Ledger
 
 LFS_POINTER = b"version https://git-lfs"
-COUNTERS = (STEP, TIME, "score")  # never negative, infinite or absent
+COUNTERS = (STEP, TIME, "score", PREEMPTION)  # never negative, infinite or absent
+# Python reads more as a number: underscores, digits of all scripts, spaces.
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|nan|NaN|[+-]?inf")
+IN_NUMBERS = b"0123456789.+-einfaN,"
 
 
 def read_columns(
@@ -20,7 +25,8 @@ def read_columns(
     is_number: Callable[[str], bool],
     texts: Collection[str] = (),
 ) -> tuple[dict[str, Array], dict[str, list[str]]]:
-    """The columns whose names `is_number` accepts, and those in `texts`. An empty number is NaN.
+    """The columns whose names `is_number` accepts and LINE, and those in `texts`. An empty number
+    is NaN.
 
     Rows that do not fit are left out of all columns and reported with path and line. Both results
     are empty where the file has no header or is a pointer to a file that was not fetched.
@@ -36,6 +42,8 @@ def read_columns(
         numbers[name] = _numbers(columns[name], name, lines, bad, origin, ledger)
         if name in COUNTERS:
             _check_counter(numbers[name], name, lines, bad, origin, ledger)
+    if header:
+        numbers[LINE] = np.array(lines, float)
     if bad.any():
         numbers = {name: values[~bad] for name, values in numbers.items()}
         columns = {n: [c for c, b in zip(columns[n], bad, strict=True) if not b] for n in texts}
@@ -52,11 +60,14 @@ def _split(data: bytes, origin: str, ledger: Ledger) -> tuple[list[str], list[st
     except UnicodeDecodeError as error:
         ledger.error(origin, f"is not text: {error.reason} at byte {error.start}", 1)
         return [], []
-    header = lines[0].split(",")
+    torn = lines.pop()  # what follows the last newline
+    if torn and lines:
+        ledger.error(origin, "row left out: torn, no newline ends it", len(lines) + 1)
+    header = lines[0].split(",") if lines else [""]
     if not all(header) or len(set(header)) != len(header):
         ledger.error(origin, "expected a header line with distinct column names", 1)
         return [], []
-    return header, lines[1:-1] if lines[-1] == "" else lines[1:]
+    return header, lines[1:]
 
 
 def _fitting(
@@ -77,14 +88,16 @@ def _numbers(
     cells: list[str], name: str, lines: Sequence[int], bad: np.ndarray, origin: str, ledger: Ledger
 ) -> Array:
     """The cells as numbers; a cell that is none marks its row as bad."""
-    try:
-        return np.array(list(map(float, cells)))
-    except ValueError:
-        values = np.full(len(cells), math.nan)
-    for row, cell in enumerate(cells):
+    if not ",".join(cells).encode().translate(None, IN_NUMBERS):
         try:
-            values[row] = float(cell) if cell else math.nan
+            return np.array(list(map(float, cells)))
         except ValueError:
+            pass  # one of them is empty or no number
+    values = np.full(len(cells), math.nan)
+    for row, cell in enumerate(cells):
+        if NUMBER.fullmatch(cell):
+            values[row] = float(cell)
+        elif cell:
             ledger.error(origin, f"row left out: {name} is {cell[:40]!r}, no number", lines[row])
             bad[row] = True
     return values

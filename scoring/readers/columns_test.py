@@ -54,6 +54,23 @@ def test_an_impossible_time_or_step_leaves_its_row_out(name: str, cell: str) -> 
     assert f"{name} is" in problem.text
 
 
+@pytest.mark.parametrize(
+    "cell", ["1_0", "٠.٠٣", "０.０３", " 1", "0x1", "infinity", "1e", "+-1", "."]
+)
+def test_what_python_or_nobody_reads_as_a_number_is_none(cell: str) -> None:
+    numbers, _, ledger = read(f"a\n1\n{cell}\n3\n")
+    assert numbers["a"].tolist() == [1, 3]
+    assert ledger.problems[0].line == 3 and "no number" in ledger.problems[0].text
+
+
+@pytest.mark.parametrize("cell", ["-.5", "1.", "2e-3", "+4E2", "nan", "-inf"])
+def test_what_is_a_number_is_read_alike_on_both_ways(cell: str) -> None:
+    alone, _, _ = read(f"a\n{cell}\n")
+    beside, _, _ = read(f"a\n{cell}\nx\n")
+    np.testing.assert_array_equal(alone["a"], beside["a"])
+    np.testing.assert_array_equal(alone["a"], [float(cell)])
+
+
 def test_a_short_and_a_long_row_do_not_make_up_for_each_other() -> None:
     numbers, _, ledger = read("a,b\n1\n2,3,4\n5,6\n")
     assert numbers["a"].tolist() == [5]
@@ -76,6 +93,13 @@ def test_a_file_that_is_no_table_is_reported(text: str, reason: str) -> None:
 def test_a_header_alone_is_a_table_without_rows() -> None:
     numbers, _, ledger = read("a,b\n")
     assert numbers["a"].size == 0 and not ledger.problems
+
+
+def test_a_last_row_without_a_newline_is_torn() -> None:
+    numbers, _, ledger = read("a,b\n1,2\n3,4")
+    assert numbers["a"].tolist() == [1]
+    (problem,) = ledger.problems
+    assert (problem.line, problem.is_error) == (3, True) and "torn" in problem.text
 
 
 def test_bytes_that_are_no_text_are_reported() -> None:

@@ -1,13 +1,15 @@
 """Trials from our own event logs: one JSON form of `spec.event_pb2.Event` a line."""
 
+import dataclasses
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from google.protobuf import json_format
 
 from scoring.readers.files import Folder
+from scoring.readers.rows import LINE, checked, target_of
 from scoring.records import (
     EVAL_TIME,
     LOGGING_TIME,
@@ -28,7 +30,8 @@ FILE = "events.jsonl"
 def read_trial(folder: Folder, ledger: Ledger) -> None:
     """Adds the trial that the folder's events.jsonl describes. Paths say nothing about it."""
     origin = f"{folder.origin}/{FILE}"
-    events = list(_events(folder.files[FILE](), origin, ledger))
+    numbered = list(_events(folder.files[FILE](), origin, ledger))
+    events = [event for _, event in numbered]
     # The first says what was asked for, a second one also what came of it: number of parameters ...
     started = [event.trial_started for event in events if event.HasField("trial_started")]
     if not started:
@@ -37,13 +40,21 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
         )
         return
     try:
-        ledger.trials.append(_trial(started[-1], events, origin))
+        trial = _trial(started[-1], events, origin)
     except ValueError as error:
         ledger.error(origin, f"the trial does not count: {error}")
+        return
+    columns = _columns(numbered)
+    if columns:
+        target = target_of(started[-1].workload)
+        columns = checked(columns, target, origin, ledger)
+    ledger.trials.append(dataclasses.replace(trial, columns=columns))
 
 
 def _trial(started: event_pb2.TrialStarted, events: list[event_pb2.Event], origin: str) -> Trial:
-    """The trial; ValueError where the log holds a number that names no framework or outcome."""
+    """The trial without its evaluations; ValueError where the log holds a number that names no
+    framework or outcome.
+    """
     framework = submission_pb2.Framework.Name(started.framework).lower()
     return Trial(
         submission=started.submission.name or "unnamed",
@@ -51,14 +62,14 @@ def _trial(started: event_pb2.TrialStarted, events: list[event_pb2.Event], origi
         study=f"study_{started.study}",
         trial=f"trial_{started.trial}",
         framework="" if started.framework == 0 else framework,
-        columns=_columns(events),
+        columns={},
         origin=origin,
         facts=_facts(started, events),
     )
 
 
-def _events(data: bytes, origin: str, ledger: Ledger) -> Iterator[event_pb2.Event]:
-    """Events in order; what cannot be read is reported.
+def _events(data: bytes, origin: str, ledger: Ledger) -> Iterator[tuple[int, event_pb2.Event]]:
+    """Events in order with their lines; what cannot be read is reported.
 
     A process that is stopped while it writes leaves a torn line, and the run that goes on uses its
     number again. A line that cannot be read and whose number is missing is a loss.
@@ -80,7 +91,7 @@ def _events(data: bytes, origin: str, ledger: Ledger) -> Iterator[event_pb2.Even
         expected = event.sequence + 1
         timed_sec = event.clock.timed_sec
         if 0 <= timed_sec < math.inf:
-            yield event
+            yield line, event
         else:
             what = f"event left out: timed_sec is {timed_sec}, expected a finite number from 0"
             ledger.error(origin, what, line)
@@ -97,14 +108,14 @@ def _event(text: bytes) -> event_pb2.Event | None:
         return None
 
 
-def _columns(events: list[event_pb2.Event]) -> dict[str, Array]:
-    """One row an evaluation.
+def _columns(numbered: Sequence[tuple[int, event_pb2.Event]]) -> dict[str, Array]:
+    """One row an evaluation, with LINE.
 
     A resumed run goes back to its checkpoint: what the lost run evaluated after it drops out.
     """
     rows: list[dict[str, float]] = []
     preemptions = 0
-    for event in events:
+    for line, event in numbered:
         if event.HasField("trial_resumed"):
             preemptions = event.trial_resumed.preemption_count
             rows = [row for row in rows if row[STEP] <= event.trial_resumed.global_step]
@@ -112,6 +123,7 @@ def _columns(events: list[event_pb2.Event]) -> dict[str, Array]:
             clock = event.clock
             rows.append(
                 {
+                    LINE: line,
                     STEP: event.evaluation.global_step,
                     TIME: clock.timed_sec,
                     EVAL_TIME: clock.evaluation_sec,

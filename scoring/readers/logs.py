@@ -1,6 +1,7 @@
 """Find and read all logs at some places, whatever their format."""
 
 import concurrent.futures
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def collect(places: Iterable[Path]) -> Ledger:
     ledger = Ledger()
     tables: list[tuple[Folder, str]] = []
     for place in sorted(set(places)):
-        if not place.exists():
+        if not os.path.exists(place):  # False too where a folder above cannot be read
             ledger.error(str(place), "does not exist")
             continue
         for folder in folders(place, ledger):
@@ -52,6 +53,7 @@ def _read_folder(folder: Folder, ledger: Ledger, tables: list[tuple[Folder, str]
 def _read_tables(tables: list[tuple[Folder, str]], ledger: Ledger) -> None:
     """Reads tidy tables. Decompression, most of the work, runs on all processors."""
     rows: list[tidy.Row] = []
+    evaluations: dict[tidy.Made, str] = {}
     with concurrent.futures.ThreadPoolExecutor() as pool:
         contents = pool.map(lambda table: decompressed(table[0], table[1], ledger), tables)
         for (folder, name), data in zip(tables, contents, strict=True):
@@ -60,7 +62,8 @@ def _read_tables(tables: list[tuple[Folder, str]], ledger: Ledger) -> None:
             origin = f"{folder.origin}/{name}"
             kind = tidy.kind(data)
             if kind == "evals":
-                tidy.read_evaluations(data, name.partition(".csv")[0], origin, ledger)
+                stem = name.partition(".csv")[0]
+                evaluations[tidy.read_evaluations(data, stem, origin, ledger)] = origin
             elif kind == "trials":
                 rows += tidy.read_trials(data, origin, ledger)
             elif tidy.claims_to_be_one(name, data):
@@ -70,4 +73,4 @@ def _read_tables(tables: list[tuple[Folder, str]], ledger: Ledger) -> None:
                 ledger.error(origin, f"{what} it needs", 1)
             else:
                 ledger.note(origin, "ignored: a csv that is no table of evaluations or trials")
-    tidy.join(rows, ledger)
+    tidy.join(rows, evaluations, ledger)

@@ -1,12 +1,8 @@
 """All readers together: what stands on disk or in an archive, as trials."""
 
-import io
 import itertools
 import json
-import lzma
 import math
-import os
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -14,35 +10,18 @@ import pytest
 
 from scoring.export import ExportError, write_trial, write_trials
 from scoring.readers.logs import read_logs
-from scoring.records import STEP, TIME, Facts, Ledger, Trial
-from scoring.testing import events_text, make_trial
-from spec import submission_pb2, timing_pb2
-
-TIDY_HEADER = (
-    "workload,framework,study,trial,global_step,accumulated_submission_time,accumulated_eval_time,"
-    "total_duration,val_metric,test_metric,train_metric,val_loss,train_loss"
+from scoring.records import STEP, Facts
+from scoring.testing import (
+    TIDY_HEADER,
+    errors,
+    events_text,
+    make_trial,
+    same,
+    some_trials,
+    write_events,
+    write_tidy,
 )
-
-
-def some_trials() -> list[Trial]:
-    return [
-        make_trial([0.2 - 0.01 * k for k in range(n)], study=study, trial=n, submission=name)
-        for name in ("adamw", "lion")
-        for study in (0, 1)
-        for n in (1, 2, 3)
-    ]
-
-
-def errors(ledger: Ledger) -> list[str]:
-    return [str(problem) for problem in ledger.problems if problem.is_error]
-
-
-def same(a: Trial, b: Trial) -> bool:
-    metric = "validation/loss"
-    return a.key == b.key and all(
-        np.array_equal(a.columns[name], b.columns[name], equal_nan=True)
-        for name in (TIME, STEP, metric)
-    )
+from spec import submission_pb2, timing_pb2
 
 
 def test_official_layout_gives_back_what_was_written(tmp_path: Path) -> None:
@@ -113,13 +92,23 @@ def test_a_pointer_instead_of_a_csv_is_a_reported_trial_without_evaluations(tmp_
 def test_damaged_files_are_reported_with_path_and_line(tmp_path: Path) -> None:
     folder = write_trial(make_trial([0.2, 0.1], facts=Facts(hyperparameters={})), tmp_path)
     with (folder / "eval_measurements.csv").open("a") as stream:
-        stream.write("50.0,300.0,21")
+        stream.write("50.0,300.0,21\n")
     (folder / "hparams.json").write_text('{\n"a": }')
     ledger = read_logs([tmp_path])
     assert ledger.trials[0].num_evaluations == 2
     first, second = errors(ledger)
     assert first.startswith(f"{folder}/eval_measurements.csv:4: row left out: 3 cells")
     assert second.startswith(f"{folder}/hparams.json:2: is no JSON")
+
+
+@pytest.mark.parametrize("cell", ["inf", "nan", "-5", "torn"])
+def test_a_last_row_that_says_nothing_costs_nothing(tmp_path: Path, cell: str) -> None:
+    facts = Facts(loop_ended=True, final_time_sec=250.0, final_step=25)
+    folder = write_trial(make_trial([0.3], facts=facts), tmp_path)
+    path = folder / "measurements.csv"
+    path.write_text(path.read_text().replace("250.0", cell))
+    (trial,) = read_logs([tmp_path]).trials
+    assert trial.facts.final_time_sec is None and trial.num_evaluations == 1
 
 
 def test_a_missing_target_column_is_an_error_and_not_just_a_miss(tmp_path: Path) -> None:
@@ -147,42 +136,13 @@ def test_hyperparameters_nested_too_deep_cost_their_row_alone(tmp_path: Path) ->
     assert len(ledger.trials) == 1 and "trials.csv:2: row left out" in errors(ledger)[0]
 
 
-def test_score_and_submission_time_that_differ_are_reported(tmp_path: Path) -> None:
-    folder = write_trial(make_trial([0.2]), tmp_path)
-    path = folder / "eval_measurements.csv"
-    header, row = path.read_text().splitlines()
-    cells = dict(zip(header.split(","), row.split(","), strict=True)) | {"score": "77.0"}
-    path.write_text(f"{header}\n{','.join(cells.values())}\n")
-    ledger = read_logs([tmp_path])
-    assert ledger.trials[0].times_sec.tolist() == [77.0]
-    assert "`score` counts" in errors(ledger)[0]
-
-
-def tidy_rows(trial: Trial) -> list[str]:
-    study, number = trial.study.removeprefix("study_"), trial.trial.removeprefix("trial_")
-    values = zip(
-        trial.columns[STEP], trial.times_sec, trial.columns["validation/loss"], strict=True
-    )
-    return [
-        f"{trial.workload},{trial.framework},{study},{number},{step:.0f},{time!r},1,2,{value!r},,,{value:.3f},"
-        for step, time, value in ((s, float(t), float(v)) for s, t, v in values)
-    ]
-
-
-def write_tidy(folder: Path, trials: list[Trial], ending: str) -> None:
-    for name in {trial.submission for trial in trials}:
-        rows = [row for trial in trials if trial.submission == name for row in tidy_rows(trial)]
-        text = "\n".join([TIDY_HEADER, *rows, ""]).encode()
-        path = folder / f"evals_v05_external_{name}{ending}"
-        path.write_bytes(lzma.compress(text) if ending.endswith(".xz") else text)
-
-
 @pytest.mark.parametrize("ending", [".csv", ".csv.xz"])
 def test_tidy_tables_give_the_same_trials(tmp_path: Path, ending: str) -> None:
     written = some_trials()
     write_tidy(tmp_path, written, ending)
     ledger = read_logs([tmp_path])
-    assert not ledger.problems
+    assert not errors(ledger)
+    assert ["no table of trials" in problem.text for problem in ledger.problems] == [True, True]
     assert all(itertools.starmap(same, zip(ledger.trials, written, strict=True)))
 
 
@@ -217,7 +177,7 @@ def test_logs_of_other_rulesets_are_left_out_where_they_lie_beside(tmp_path: Pat
     assert len(read_logs([tmp_path]).trials) == 4
     ledger = read_logs([tmp_path], ("v0.5", "external"))
     assert [trial.study for trial in ledger.trials] == ["study_0", "study_3"]
-    assert "2 trials that were not made for v0.5 external are left out" in ledger.problems[0].text
+    assert any("2 trials that were not made for v0.5" in p.text for p in ledger.problems)
     (own,) = read_logs([tmp_path], ("v0.6", "external")).trials
     assert own.study == "study_4"
     assert len(read_logs([tmp_path], ("v0.6", "self")).trials) == 4
@@ -249,75 +209,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> Non
     (path,) = tmp_path.iterdir()
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     ledger = read_logs([tmp_path])
-    assert len(ledger.trials) == 1 and not ledger.problems
-
-
-def test_damaged_compression_is_reported(tmp_path: Path) -> None:
-    path = tmp_path / "evals_v05_external_a.csv.xz"
-    path.write_bytes(lzma.compress(TIDY_HEADER.encode())[:-9])
-    assert "ends early" in errors(read_logs([tmp_path]))[0]
-    path.write_bytes(b"no xz")
-    assert "is damaged" in errors(read_logs([tmp_path]))[0]
-
-
-def test_archives_read_like_the_folders_in_them(tmp_path: Path) -> None:
-    written = some_trials()
-    write_trials(written, tmp_path / "logs")
-    with tarfile.open(tmp_path / "all.tar.xz", "w:xz") as archive:
-        archive.add(tmp_path / "logs", "any/where")
-    ledger = read_logs([tmp_path / "all.tar.xz"])
-    assert not ledger.problems
-    assert all(itertools.starmap(same, zip(ledger.trials, written, strict=True)))
-    assert "all.tar.xz!any/where/adamw/study_0" in ledger.trials[0].origin
-
-
-def test_an_archive_cannot_reach_outside_and_its_links_are_not_followed(tmp_path: Path) -> None:
-    secret = tmp_path / "secret.csv"
-    secret.write_text("a,b\n1,2\n")
-    with tarfile.open(tmp_path / "bad.tar", "w") as archive:
-        for name in ("../x/study_0/wmt_jax/trial_1/eval_measurements.csv", "/etc/a.csv"):
-            archive.addfile(tarfile.TarInfo(name), io.BytesIO(b""))
-        link = tarfile.TarInfo("a/study_0/wmt_jax/trial_1/eval_measurements.csv")
-        link.type, link.linkname = tarfile.SYMTYPE, str(secret)
-        archive.addfile(link)
-    ledger = read_logs([tmp_path / "bad.tar"])
-    assert not ledger.trials
-    first, second, third = errors(ledger)
-    assert "a path out of the archive" in first and "a path out of the archive" in second
-    assert "a link or no plain file" in third
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.tar", "secret.csv"]
-
-
-def test_a_link_to_nothing_and_a_pipe_are_reported(tmp_path: Path) -> None:
-    for number in (1, 2):
-        folder = write_trial(make_trial([0.2], trial=number), tmp_path)
-        (folder / "eval_measurements.csv").unlink()
-    (folder / "eval_measurements.csv").symlink_to(tmp_path / "nowhere")
-    os.mkfifo(folder.parent / "trial_1" / "eval_measurements.csv")
-    ledger = read_logs([tmp_path])
-    assert [trial.num_evaluations for trial in ledger.trials] == [0, 0]
-    assert ["no file that can be read" in text for text in errors(ledger)] == [True, True]
-
-
-def test_a_linked_folder_is_not_followed_and_named(tmp_path: Path) -> None:
-    write_trial(make_trial([0.2]), tmp_path / "logs")
-    (tmp_path / "logs" / "lion").symlink_to(tmp_path / "logs" / "adamw")
-    (tmp_path / "logs" / "loop").symlink_to(tmp_path / "logs")
-    ledger = read_logs([tmp_path / "logs"])
-    assert [trial.submission for trial in ledger.trials] == ["adamw"]
-    assert ["not followed" in problem.text for problem in ledger.problems] == [True, True]
-
-
-def test_a_broken_archive_and_a_missing_place_are_reported(tmp_path: Path) -> None:
-    (tmp_path / "x.tar.xz").write_bytes(b"no archive")
-    first, second = errors(read_logs([tmp_path / "x.tar.xz", tmp_path / "nowhere"]))
-    assert "does not exist" in first and "is damaged or no archive" in second
-
-
-def write_events(folder: Path, text: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "events.jsonl").write_text(text)
-    return folder
+    assert len(ledger.trials) == 1 and not errors(ledger)
 
 
 def test_event_logs_are_found_anywhere_and_identified_by_their_start(tmp_path: Path) -> None:

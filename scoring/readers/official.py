@@ -4,18 +4,15 @@
 """
 
 import dataclasses
-import functools
 import json
+import math
 import re
 from collections.abc import Mapping
 
-import numpy as np
-
 from scoring.readers.columns import read_columns
 from scoring.readers.files import Folder
+from scoring.readers.rows import LINE, checked, known_target
 from scoring.records import PREEMPTION, STEP, TIME, Array, Facts, Ledger, Trial, without_superseded
-from spec import metrics
-from spec.loading import SpecError, load_workload
 
 TRIAL = re.compile(r"trial_\d+")  # the official reader asks for this beginning and no more
 WORKLOAD = re.compile(r"(.+)_(jax|pytorch)")
@@ -77,29 +74,33 @@ def _read_evaluations(folder: Folder, workload: str, ledger: Ledger) -> dict[str
     # log.
     time = columns.pop("score", None)
     if time is not None:
-        if TIME in columns and not np.array_equal(columns[TIME], time, equal_nan=True):
-            ledger.error(origin, f"`score` and `{TIME}` differ; `score` counts")
+        _compare(columns.get(TIME, time), time, columns[LINE], origin, ledger)
         columns[TIME] = time
     missing = {STEP, TIME} - columns.keys()
     if missing:
         ledger.error(origin, f"has no column {' or '.join(sorted(missing))}; no row counts", 1)
         return {}
-    target = _target_column(workload)
-    if target is not None and target not in columns:
-        ledger.error(origin, f"has no column {target}; no row can attain the target", 1)
+    target = known_target(workload)
+    if target is not None and target[0] not in columns:
+        ledger.error(origin, f"has no column {target[0]}; no row can attain the target", 1)
+    if data.count(b"\n") == 1:
+        ledger.error(origin, "has a header and no row; the runner writes both at once", 1)
     columns, num_superseded = without_superseded(columns)
     if num_superseded:
         ledger.note(origin, f"{num_superseded} rows left out: written again after a preemption")
-    return columns
+    return checked(columns, target, origin, ledger)
 
 
-@functools.cache
-def _target_column(workload: str) -> str | None:
-    """The column that shows whether the target is attained; None for an unknown workload."""
-    try:
-        return f"validation/{metrics.metric_name(load_workload(workload).target_metric)}"
-    except SpecError:
-        return None
+def _compare(
+    submission_time: Array, score: Array, lines: Array, origin: str, ledger: Ledger
+) -> None:
+    """Reports the first row where the two columns of the time differ, and how many do."""
+    differ = (submission_time != score).nonzero()[0]
+    if differ.size:
+        row = differ[0]
+        both = f"`score` is {float(score[row])!r} and `{TIME}` {float(submission_time[row])!r}"
+        more = f" in {differ.size} rows" if differ.size > 1 else ""
+        ledger.error(origin, f"{both}; `score` counts{more}", int(lines[row]))
 
 
 def _is_used(column: str) -> bool:
@@ -127,8 +128,8 @@ def _facts(folder: Folder, ledger: Ledger) -> Facts:
     }
     return Facts(
         loop_ended=ended,
-        final_time_sec=_number(last_row.get("score")),
-        final_step=_integer(last_row.get(STEP)),
+        final_time_sec=_from_zero(last_row.get("score")),
+        final_step=_integer(_from_zero(last_row.get(STEP))),
         budget_sec=_number(meta.get("workload.max_allowed_runtime_sec")),
         step_limit=_integer(flags.get("max_global_steps")),
         eval_period_sec=_number(meta.get("workload.eval_period_time_sec")),
@@ -167,7 +168,10 @@ def _last_row(folder: Folder) -> dict[str, str]:
     """The filled cells of the last row of measurements.csv; empty if there is none."""
     if "measurements.csv" not in folder.files:
         return {}
-    data = folder.files["measurements.csv"]().rstrip()
+    data, _, torn = folder.files["measurements.csv"]().rpartition(b"\n")
+    if torn:
+        return {}  # the runner was stopped as it wrote
+    data = data.rstrip()
     header, last = data.partition(b"\n")[0], data.rpartition(b"\n")[2]
     names, cells = (line.decode("utf-8", "replace").strip().split(",") for line in (header, last))
     if len(names) != len(cells) or header == last:
@@ -176,12 +180,19 @@ def _last_row(folder: Folder) -> dict[str, str]:
 
 
 def _number(value: object) -> float | None:
+    """The value as a finite number, None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        return float(value)
+        number = float(value)
     except (ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) else None
+
+
+def _from_zero(value: object) -> float | None:
+    number = _number(value)
+    return number if number is not None and number >= 0 else None
 
 
 def _integer(value: object) -> int | None:

@@ -133,7 +133,8 @@ function rulesFromAddress() {
   const asked = new URLSearchParams(location.hash.slice(1));
   const without = new Set((asked.get("without") ?? "").split(",").filter(Boolean));
   const rules = defaultRules();
-  rules.maxRatio = Number(asked.get("max_ratio")) >= 1 ? Number(asked.get("max_ratio")) : rules.maxRatio;
+  const maxRatio = Number(asked.get("max_ratio"));
+  if (maxRatio >= 1 && Number.isFinite(maxRatio)) rules.maxRatio = maxRatio;
   if (["documented", "official"].includes(asked.get("method"))) rules.method = asked.get("method");
   rules.base = rules.base.filter((w) => !without.has(DATA.workloads[w].name));
   rules.submissions = rules.submissions.filter((s) => !without.has(DATA.submissions[s]));
@@ -149,8 +150,11 @@ function otherRulesSection() {
   const rules = rulesFromAddress();
   const results = element("div", {});
   const update = () => {
-    const now = { ...rules, heldOut: rules.heldOut.filter(([, base]) => rules.base.includes(base)) };
-    results.replaceChildren(rescoredTable(now));
+    // A variant that is held out only because it is in the logs is none when nobody left ran it.
+    const isRun = (w) => rules.submissions.some((s) => Object.keys(DATA.endings[s][w]).length > 0);
+    const heldOut = rules.heldOut.filter(([variant, base]) =>
+      rules.base.includes(base) && (!DATA.heldOutIfRun || isRun(variant)));
+    results.replaceChildren(rescoredTable({ ...rules, heldOut }));
   };
   const boxes = (title, labels, list, all) => element("fieldset", {}, element("legend", {}, title), labels.map((label, k) =>
     element("label", {}, element("input", { type: "checkbox", checked: rules[list].includes(all[k]), onchange: (event) => {

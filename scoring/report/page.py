@@ -64,6 +64,7 @@ def page_data(result: Report, audit: Sequence[Finding] | None = None) -> dict[st
         "maxRatio": board.scoring.max_ratio,
         "base": list(board.scoring.base),
         "heldOut": [list(pair) for pair in board.scoring.held_out],
+        "heldOutIfRun": board.rules.held_out_if_run,
         "submissions": list(board.submissions),
         "studies": list(board.arrays.studies),
         "workloads": _workloads(board),

@@ -11,13 +11,15 @@ import pytest
 
 from scoring import analyses, profiles, times, uncertainty
 from scoring.audit import findings
-from scoring.board import Board
+from scoring.board import Board, assess
 from scoring.records import Problem
 from scoring.report import page as pages
 from scoring.report.page import page, page_data
+from scoring.rules import resolve
 from scoring.tables import report
-from scoring.testing import make_board
+from scoring.testing import make_board, make_trials, rules_v05
 from scoring.times import Method
+from spec.loading import load_ruleset
 
 inf = math.inf
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
@@ -162,3 +164,15 @@ def test_the_browser_computes_scores_under_other_rules(chromium: str, tmp_path: 
     assert under("#without=slow") == expect(left, tuple(names[i] for i in others))
     fewer = profiles.scores(times.median(board.study_sec[..., [0, 2]]), board.scoring)
     assert under("#studies=0,2") == expect(fewer)
+    assert under("#max_ratio=1e999") == expect(board.score)
+
+
+def test_the_browser_asks_for_no_variant_that_nobody_left_ran(
+    chromium: str, tmp_path: Path
+) -> None:
+    times = {"a": {"wmt": [100.0], "wmt_post_ln": [100.0]}, "b": {"wmt": [50.0]}}
+    trials = make_trials(times, rules_v05(["wmt", "wmt_post_ln"]))
+    board = assess(trials, resolve(load_ruleset("v0.6", "external"), trials), method="official")
+    document = opened(chromium, tmp_path, page_of(board), "#without=a")
+    assert rescored(document) == {"b": 1 / 8}
+    assert "wmt_post_ln (held out)" in document
