@@ -38,7 +38,9 @@ def stand_in(workload: Workload, num_examples: int) -> Workload:
     return result
 
 
-def _generate(result: Workload, workload: Workload, schema: Generated.Schema, num_examples: int) -> None:
+def _generate(
+    result: Workload, workload: Workload, schema: Generated.Schema, num_examples: int
+) -> None:
     result.dataset.generated.CopyFrom(Generated(schema=schema, noise=1.0))
     if schema == Generated.GRAPHS:
         packing = result.dataset.generated.packing
