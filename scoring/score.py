@@ -180,6 +180,9 @@ def _score(args: argparse.Namespace, rules: Rules, ledger: Ledger) -> int:
     print(tables.leaderboard_text(result))
     print("\nMedian seconds to target (- not reached, empty not run)\n")
     print(tables.times_text(board))
+    if len(board.submissions) > 1:
+        print("\nGeometric means over the workloads: of times to target, and its inverse\n")
+        print(tables.speed_ups_text(board))
     if args.out:
         _write(args.out, result, found, with_figures=args.figures)
     return 0

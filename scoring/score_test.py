@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -287,12 +288,16 @@ def test_an_earlier_report_leaves_nothing_behind(logs: Path, tmp_path: Path) -> 
     assert [path.name for path in (out / "figures").iterdir()] == ["mine.svg"]
 
 
-def test_both_orientations_of_a_speed_up_are_named(logs: Path, tmp_path: Path) -> None:
+def test_both_orientations_of_a_speed_up_are_named(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     asked = ["--workloads", "criteo1tb", "--out", str(tmp_path)]
     assert main([str(logs), *V05, *asked]) == 0
     found = json.loads((tmp_path / "scores.json").read_text())["comparisons"]
     assert found["time_ratio_row_to_column"]["fast"]["slow"] == pytest.approx(0.5)
     assert found["speed_up_row_over_column"]["fast"]["slow"] == pytest.approx(2)
+    printed = capsys.readouterr().out
+    assert re.search(r"fast against +time ratio +speed-up\n[- ]+\nslow +0.500 +2.000\n", printed)
 
 
 def test_a_way_that_fails_as_well_is_not_proposed(

@@ -77,7 +77,7 @@ def as_json(result: Report) -> dict[str, object]:
         "comparisons": {
             "probability_row_beats_column": _matrix(result.studies.beats, names, names),
             "time_ratio_row_to_column": _matrix(ratios, names, names),
-            "speed_up_row_over_column": _matrix(1 / ratios, names, names),
+            "speed_up_row_over_column": _matrix(ratios.T, names, names),
             "score_without_workload": _matrix(
                 uncertainty.without_each_workload(board), base, names
             ),
@@ -292,6 +292,17 @@ def times_text(board: Board, *, max_submissions: int = 7) -> str:
     left_out = len(board.order) - len(shown)
     more = f"\n({left_out} more submissions: see times.csv)" if left_out else ""
     return text_table(header, rows) + more
+
+
+def speed_ups_text(board: Board, *, max_submissions: int = 7) -> str:
+    """How the best submission compares with those after it, both ways round, for a terminal."""
+    ratios = speedups.board_time_ratios(board)
+    best, *others = board.order[:max_submissions]
+    header = [f"{board.submissions[best]} against", "time ratio", "speed-up"]
+    rows = [
+        [board.submissions[i], f"{ratios[best, i]:.3f}", f"{ratios[i, best]:.3f}"] for i in others
+    ]
+    return text_table(header, rows)
 
 
 def trials_text(board: Board) -> str:

@@ -14,7 +14,7 @@ LFS_POINTER = b"version https://git-lfs"
 COUNTERS = (STEP, TIME, "score", PREEMPTION)  # never negative, infinite or absent
 # Python reads more as a number: underscores, digits of all scripts, spaces.
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|nan|NaN|[+-]?inf")
-IN_NUMBERS = b"0123456789.+-einfaN,"
+IN_NUMBERS = b"0123456789.+-eEinfaN"
 
 
 def read_columns(
@@ -88,11 +88,12 @@ def _numbers(
     cells: list[str], name: str, lines: Sequence[int], bad: np.ndarray, origin: str, ledger: Ledger
 ) -> Array:
     """The cells as numbers; a cell that is none marks its row as bad."""
-    if not ",".join(cells).encode().translate(None, IN_NUMBERS):
+    if not "".join(cells).encode().translate(None, IN_NUMBERS):
         try:
-            return np.array(list(map(float, cells)))
+            filled = [cell or "nan" for cell in cells] if "" in cells else cells
+            return np.fromiter(map(float, filled), float, len(cells))
         except ValueError:
-            pass  # one of them is empty or no number
+            pass  # one of them is no number
     values = np.full(len(cells), math.nan)
     for row, cell in enumerate(cells):
         if NUMBER.fullmatch(cell):

@@ -38,18 +38,9 @@ def checked(
     the first hit could be either. The upper one stays. A metric that is infinitely good is reported
     too; it attains nothing (scoring/times.py).
     """
-    lines = columns[LINE]
-    keep = np.ones(len(lines), bool)
+    lines, keep = columns[LINE], np.ones(len(columns[LINE]), bool)
     for name in (STEP, TIME):
-        values = columns[name]
-        highest = np.maximum.accumulate(np.where(keep, values, -math.inf))
-        fails = keep.copy()
-        fails[:1] = False
-        fails[1:] &= values[1:] <= highest[:-1]
-        for row in fails.nonzero()[0]:
-            text = f"row left out: {name} is {values[row]:g} after {highest[row - 1]:g}"
-            ledger.error(origin, text, int(lines[row]))
-        keep &= ~fails
+        keep &= ~_not_rising(columns[name], name, lines, keep, origin, ledger)
     if target is not None and target[0] in columns:
         name, direction = target
         best = -math.inf if direction is Direction.MINIMIZE else math.inf
@@ -58,3 +49,18 @@ def checked(
             ledger.error(origin, text, int(lines[row]))
     rest = {name: values for name, values in columns.items() if name != LINE}
     return rest if keep.all() else {name: values[keep] for name, values in rest.items()}
+
+
+def _not_rising(
+    values: Array, name: str, lines: Array, keep: np.ndarray, origin: str, ledger: Ledger
+) -> np.ndarray:
+    """Which of the rows that are kept are not above all those before them, reported."""
+    fails = np.zeros(len(values), bool)
+    if (values[1:] > values[:-1]).all():
+        return fails
+    highest = np.maximum.accumulate(np.where(keep, values, -math.inf))
+    fails[1:] = keep[1:] & (values[1:] <= highest[:-1])
+    for row in fails.nonzero()[0]:
+        text = f"row left out: {name} is {values[row]:g} after {highest[row - 1]:g}"
+        ledger.error(origin, text, int(lines[row]))
+    return fails

@@ -9,16 +9,17 @@ import csv
 import dataclasses
 import functools
 import io
+import itertools
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from scoring.readers.columns import LFS_POINTER, NUMBER, read_columns
 from scoring.readers.rows import LINE, checked, known_target
-from scoring.records import EVAL_TIME, STEP, TIME, TOTAL, Facts, Ledger, Trial
+from scoring.records import EVAL_TIME, STEP, TIME, TOTAL, Array, Facts, Ledger, Trial
 from spec import metrics
 from spec.loading import SpecError, load_workload
 
@@ -29,6 +30,7 @@ NUMBERS = (STEP, TIME, EVAL_TIME, TOTAL)
 METRICS = ("val_metric", "val_loss")  # of what there is, what scores and checks need
 
 
+Key = tuple[str, ...]
 Made = tuple[str, tuple[str, str]]  # a submission and what its trials were made for
 
 
@@ -67,16 +69,13 @@ def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> Mad
         is_number=lambda name: name in NUMBERS or name in METRICS,
         texts=IDENTITY,
     )
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for row, key in enumerate(zip(*(texts.get(name, []) for name in IDENTITY), strict=True)):
-        groups.setdefault(key, []).append(row)
-    for key, members in groups.items():
-        rows = np.array(members)
+    keys = list(zip(*(texts.get(name, []) for name in IDENTITY), strict=True))
+    for key, rows in _by_key(keys).items():
         try:
             identity = _trial_names(*key)
         except ValueError as error:
             text = f"row left out, and all of its trial: {error}"
-            ledger.error(origin, text, int(numbers[LINE][rows[0]]))
+            ledger.error(origin, text, int(numbers[LINE][rows][0]))
             continue
         names = _official_names(key[0]).items()
         columns = {official: numbers[name][rows] for name, official in names if name in numbers}
@@ -85,6 +84,19 @@ def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> Mad
             Trial(submission, *identity, columns=columns, origin=origin, facts=facts)
         )
     return submission, facts.made_for
+
+
+def _by_key(keys: Sequence[Key]) -> dict[Key, slice | Array]:
+    """The rows of each key. Mostly they stand together: a slice copies nothing."""
+    runs: dict[Key, list[slice]] = {}
+    start = 0
+    for key, same in itertools.groupby(keys):
+        stop = start + len(list(same))
+        runs.setdefault(key, []).append(slice(start, stop))
+        start = stop
+    return {
+        key: found[0] if len(found) == 1 else np.r_[tuple(found)] for key, found in runs.items()
+    }
 
 
 def _trial_names(
