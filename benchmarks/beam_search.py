@@ -43,7 +43,8 @@ def one_backend(backend: str, name: str, batch_size: int, num_steps: int) -> dic
     module = importlib.import_module(f"backends.{backend}.workload")
     message = loading.load_workload(name)
     workload = module.Workload(message, "v0.6")
-    submission, point = testee.submission("nadamw"), point_of("nadamw", TRIAL)
+    source = testee.source("nadamw")
+    submission, point = testee.functions(source), point_of(source, TRIAL)
     params, state = workload.init_model_fn(rng.key_words(0, "model"))
     optimizer = submission.init_optimizer_state(
         workload, params, state, point, rng.key_words(0, "optimizer")
