@@ -58,7 +58,7 @@ def name_tree(params):
 def _turned(name, x, kind):
     if kind in BIASES:
         return x.reshape(-1)
-    if _as_is(x.shape, kind):
+    if _as_is(name, x.shape, kind):
         return x
     if kind == T.CONV_WEIGHT and _transposed(name):
         return jnp.moveaxis(_reverse_space(x), (-2, -1), (0, 1))
@@ -68,7 +68,7 @@ def _turned(name, x, kind):
 
 
 def _turned_back(name, x, shape, kind):
-    if kind in BIASES or _as_is(shape, kind):
+    if kind in BIASES or _as_is(name, shape, kind):
         return x.reshape(shape)
     if kind == T.CONV_WEIGHT and _transposed(name):
         return _reverse_space(jnp.moveaxis(x, (0, 1), (-2, -1)))
@@ -77,9 +77,12 @@ def _turned_back(name, x, shape, kind):
     return x.T.reshape(shape)
 
 
-def _as_is(shape, kind):
-    """Vectors, embeddings, and arrays that are weights of no map, such as a learned query."""
-    return len(shape) < 2 or kind == T.EMBEDDING or (kind == T.WEIGHT and len(shape) > 2)
+def _as_is(name, shape, kind):
+    """Vectors, tables of embeddings (a kernel of that type is a map), and arrays that are weights of
+    no map, such as a learned query.
+    """
+    table = kind == T.EMBEDDING and not name.endswith("kernel")
+    return len(shape) < 2 or table or (kind == T.WEIGHT and len(shape) > 2)
 
 
 def _matrix(x, kind):
