@@ -58,10 +58,10 @@ def folders(root: Path, ledger: Ledger) -> Iterator[Folder]:
 def _note_odd(here: Path, subfolders: list[str], names: list[str], ledger: Ledger) -> None:
     """Reports what stands in the place of a folder or a file and is none."""
     for name in subfolders:
-        if (here / name).is_symlink():
+        if is_log_file(name):
+            ledger.error(str(here / name), "is a folder, or a link to one, expected a file")
+        elif (here / name).is_symlink():
             ledger.note(str(here / name), "not followed: a link to a folder")
-        elif is_log_file(name):
-            ledger.error(str(here / name), "is a folder, expected a file")
     for name in names:
         if not is_log_file(name) and (here / name).is_symlink() and not os.path.exists(here / name):
             ledger.note(str(here / name), "not followed: a link to nothing")

@@ -204,8 +204,16 @@ def test_a_linked_file_and_a_folder_in_place_of_a_log_are_reported(tmp_path: Pat
     ledger = read_logs([tmp_path / "logs"])
     assert [trial.num_evaluations for trial in ledger.trials] == [0, 0]
     first, second = errors(ledger)
-    assert "is a folder, expected a file" in first and "a link or no plain file" in second
+    assert "is a folder, or a link to one" in first and "a link or no plain file" in second
     assert any("a link to nothing" in problem.text for problem in ledger.problems)
+
+
+def test_a_link_to_a_folder_in_place_of_a_log_is_an_error(tmp_path: Path) -> None:
+    folder = write_trial(make_trial([0.2]), tmp_path)
+    (folder / "eval_measurements.csv").unlink()
+    (folder / "eval_measurements.csv").symlink_to(tmp_path)
+    (error,) = errors(read_logs([tmp_path]))
+    assert "a link to one" in error
 
 
 def test_a_link_that_is_itself_asked_for_is_followed(tmp_path: Path) -> None:
