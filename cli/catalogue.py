@@ -24,6 +24,8 @@ from spec.ruleset_pb2 import Ruleset
 from spec.submission_pb2 import Framework, SubmissionManifest
 from spec.workload_pb2 import LossType, Workload
 
+MEMORY_AT = (8, 16)  # batch sizes; packed graphs come in multiples of 8
+
 
 def list_all() -> None:
     """Lists workloads, submissions, rulesets and hardware."""
@@ -98,7 +100,7 @@ def _describe_modules(workload: Workload) -> None:
     print_table([("place", "times"), *sites.items()] if sites else [("none",)])
     print("\nMemory of a training step, estimated; float32")
     try:
-        kept = [memory.activation_bytes(workload, size) for size in (2, 4)]
+        kept = [memory.activation_bytes(workload, size) for size in MEMORY_AT]
     except NotImplementedError as error:  # a model that looks at values, as packed sequences do
         print_table([("cannot be estimated without values:", error)])
     else:
@@ -110,12 +112,12 @@ def memory_rows(parameters: Sequence[Parameter], kept: Sequence[int]) -> list[Ro
 
     Args:
       parameters: of the model.
-      kept: bytes that the backward pass needs at batch sizes 2 and 4, from which those of other
-        sizes follow by a straight line.
+      kept: bytes that the backward pass needs at the batch sizes MEMORY_AT, from which those of
+        other sizes follow by a straight line.
     """
     model = 4 * sum(math.prod(parameter.shape) for parameter in parameters)
-    per_example = (kept[1] - kept[0]) / 2
-    fixed = kept[0] - 2 * per_example
+    per_example = (kept[1] - kept[0]) / (MEMORY_AT[1] - MEMORY_AT[0])
+    fixed = kept[0] - MEMORY_AT[0] * per_example
     rows: list[Row] = [
         ("parameters", f"{model / 1e9:.3f} GB"),
         ("gradients", f"{model / 1e9:.3f} GB"),

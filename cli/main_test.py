@@ -43,7 +43,7 @@ def test_a_description_says_where_data_is_looked_for(
 
 def test_memory_is_a_straight_line_of_the_batch_size() -> None:
     parameters = [Parameter(name="p", shape=[500, 500])]  # 1 MB
-    memory = catalogue.memory_rows(parameters, [2_500_000, 4_500_000])
+    memory = catalogue.memory_rows(parameters, [8_500_000, 16_500_000])
     rows = {str(what): amount for what, amount in memory}
     assert rows["parameters"] == "0.001 GB"
     assert rows["activations kept for the backward pass"] == "1.000 MB an example"
