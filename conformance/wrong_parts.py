@@ -119,15 +119,15 @@ def smoothing_over_the_others(labels: Tensor, logits: Tensor, smoothing: float) 
 
 
 def all_valid(original: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[str, Tensor]]:
-    def wrong(per_example: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
+    def wrong(per_example: Tensor, *others: Any) -> dict[str, Tensor]:
         count = torch.tensor(float(per_example.numel()))
-        return original(per_example, mask) | {"n_valid_examples": count}
+        return original(per_example, *others) | {"n_valid_examples": count}
 
     return wrong
 
 
 def unmasked(original: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[str, Tensor]]:
-    return lambda loss, mask: original(loss, mask) | {"per_example": loss}
+    return lambda loss, *others: original(loss, *others) | {"per_example": loss}
 
 
 def unweighted(logits: Tensor, batch: dict[str, Tensor], loss: Tensor) -> dict[str, Tensor]:
