@@ -63,7 +63,6 @@ def test_neither_padding_nor_parts_change_a_result(testee: Testee) -> None:
             np.testing.assert_allclose(others[name], gradient, rtol=0, atol=1e-5 * scale)
 
 
-@pytest.mark.filterwarnings("ignore:optax.global_norm:DeprecationWarning")
 def test_jax_compiles_a_step_once() -> None:
     train_step: Any = training_jax.train_step
     before = train_step._cache_size()

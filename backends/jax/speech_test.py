@@ -137,7 +137,6 @@ def test_ctc_by_hand() -> None:
     assert loss([1, 1]) == losses.INFEASIBLE  # needs a blank between
 
 
-@pytest.mark.filterwarnings("ignore:optax.global_norm:DeprecationWarning")
 def test_a_step_is_compiled_once_over_ragged_utterances() -> None:
     workload = Workload(loading.load_workload(TINY[0]), "v0.6")
     params, state = workload.init_model_fn(rng.key_words(0, "model"))

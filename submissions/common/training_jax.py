@@ -91,7 +91,7 @@ def train_step(
     loss, model_state, grads = loss_and_gradients(
         workload, params, model_state, batch, rng, regularization, update_batch_norm
     )
-    grad_norm = optax.global_norm(grads)
+    grad_norm = optax.tree.norm(grads)
     grads = clipped(grads, grad_norm, regularization[2])
     updates, state = update(grads, state, params, learning_rate=learning_rate)
     return optax.apply_updates(params, updates), model_state, state, loss, grad_norm

@@ -24,7 +24,7 @@ def train_step(
     loss, model_state, grads = training_jax.loss_and_gradients(
         workload, params, model_state, batch, rng, regularization
     )
-    norm = optax.global_norm(grads)
+    norm = optax.tree.norm(grads)
     uphill = jax.tree.map(lambda p, g: p + rho / norm * g, params, grads)
     _, _, grads = training_jax.loss_and_gradients(
         workload, uphill, model_state, batch, rng, regularization, update_batch_norm=False
