@@ -219,6 +219,8 @@ function start() {
     otherRulesSection(), checksSection()];
   document.querySelector("main").replaceChildren(...sections);
   document.querySelector("nav").append(...sections.map((s) => element("a", { href: `#${s.id}` }, s.querySelector("h2").textContent)));
+  // Observers run a frame later, and a page that is printed or read by a program may never show one.
+  for (const chart of document.querySelectorAll(".chart")) chart.redraw();
   document.documentElement.dataset.ready = "yes";
 }
 

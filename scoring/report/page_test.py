@@ -107,7 +107,7 @@ def opened(chromium: str, folder: Path, text: str, address: str = "", width: int
         "--disable-gpu",
         f"--user-data-dir={profile}",
     ]
-    command += [f"--window-size={width},20000", "--virtual-time-budget=20000", "--dump-dom"]
+    command += [f"--window-size={width},900", "--dump-dom"]
     command.append(f"{url}{address}")
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert 'data-ready="yes"' in done.stdout, done.stderr[-2000:]

@@ -5,7 +5,7 @@ function section(id, title, text, ...children) {
   return element("section", { id }, element("h2", {}, title), text ? element("p", {}, text) : null, children);
 }
 
-/** Room for a chart that is drawn again when its width changes. */
+/** Room for a chart that is drawn once the page stands, and again when its width changes. */
 function drawing(draw) {
   const place = element("div", { class: "chart" });
   const redraw = () => { if (place.clientWidth) place.replaceChildren(draw(place.clientWidth)); };
