@@ -65,7 +65,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(submission, "ROOT", tmp_path / "submissions")
     monkeypatch.setattr(pipeline, "open_source", lambda workload: None)
     monkeypatch.setattr(pipeline, "data_sha256", lambda workload: "abc")
-    monkeypatch.setattr(pipeline, "train_batches", lambda *_: fakes.train_batches())
+    monkeypatch.setattr(pipeline, "train_batches", lambda *_: fakes.train_batches(0))
     monkeypatch.setattr(pipeline, "eval_batches", lambda _, split: fakes.eval_batches(split))
     monkeypatch.setenv("BUILD_WORKING_DIRECTORY", str(tmp_path))
     folder = tmp_path / "submissions" / "mine"
@@ -103,7 +103,8 @@ def test_a_run_from_the_command_line(place: Path, capsys: pytest.CaptureFixture[
         ("pass", Outcome.TARGET_REACHED, 0),
         ("1/0", Outcome.SUBMISSION_ERROR, 4),
         ("raise MemoryError", Outcome.OUT_OF_MEMORY, 3),
-        ("import os; os.kill(os.getpid(), 15)", Outcome.INTERRUPTED, 130),
+        ("import os; os.kill(os.getpid(), 2)", Outcome.INTERRUPTED, 130),
+        ("import os; os.kill(os.getpid(), 15)", Outcome.INTERRUPTED, 143),
         (
             "from spec import interface; raise interface.TrainingCompleteError",
             Outcome.COMPLETED_BY_SUBMISSION,
@@ -135,9 +136,9 @@ def test_a_run_folder_that_is_removed_is_no_success(
 def test_seed_and_study_reach_data_and_points(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = []
 
-    def train_batches(workload: Workload, seed: int, batch_size: int) -> Any:
+    def train_batches(workload: Workload, seed: int, batch_size: int, start_step: int) -> Any:
         seeds.append(seed)
-        return fakes.train_batches()
+        return fakes.train_batches(0)
 
     monkeypatch.setattr(pipeline, "train_batches", train_batches)
     space = '{"rate": {"min": 0.1, "max": 1.0, "scaling": "linear"}}'
@@ -245,7 +246,7 @@ def test_a_killed_trial_leaves_a_readable_log(tmp_path: Path) -> None:
     """The program evaluates after every step, for ever; it is killed after a few evaluations."""
     program = f"""
 from pathlib import Path
-from harness import fakes, trial
+from harness import fakes, training, trial
 from harness.clock import Clock
 from harness.events import EventLog
 from harness.interruption import Interruption
@@ -259,8 +260,8 @@ started.workload.rules["v0.6"].eval_period_sec = 0
 log = EventLog(Path({str(tmp_path / "events.jsonl")!r}), clock)
 log.append(trial_started=started)
 log.observers.append(lambda event: print(event.sequence, flush=True))
-parts = trial.Experiment(fakes.FakeBackend(machine), Submission(fakes.functions(machine)), None,
-                         fakes.train_batches(), fakes.eval_batches)
+parts = training.Experiment(fakes.FakeBackend(machine), Submission(fakes.functions(machine)), None,
+                         fakes.train_batches, fakes.eval_batches)
 trial.run_trial(started, lambda started: parts, clock, log, Interruption())
 """
     process = subprocess.Popen(
