@@ -133,7 +133,7 @@ def process(
     interruption._usual = {}
 
     def set_up(trial: TrialStarted) -> Experiment:
-        machine.compute(5 * SECOND)
+        machine.compute(7 * SECOND)
         submission = Submission(functions(machine, step_sec))
         return Experiment(backend, submission, None, fakes.train_batches, fakes.eval_batches)
 
@@ -150,8 +150,10 @@ def process(
         begun = None
         if (folder / "events.jsonl").exists():
             begun = resuming.read(folder, trial())
-            found = begun.checkpoints
-            lock = begun.lock
+            found, lock = begun.checkpoints, begun.lock
+            if begun.ended:
+                lock.close()
+                return
         else:
             found, lock = [], RunLock(folder)
         state = found[-1].content["clock"] if found else None
@@ -223,7 +225,8 @@ def test_a_trial_killed_anywhere_is_the_same_trial(
         process(killed, step_sec, evaluation_sec, Fate(moment))
     process(killed, step_sec, evaluation_sec, Fate())
     assert account(killed) == account(alone)
-    assert len(list((killed / "checkpoints").iterdir())) <= checkpoint.NUM_KEPT
+    # One more where the last process was killed between making one and removing another.
+    assert len(list((killed / "checkpoints").iterdir())) <= checkpoint.NUM_KEPT + 1
 
 
 @settings(max_examples=30, deadline=None)
@@ -242,33 +245,16 @@ def test_a_trial_that_is_told_to_stop_loses_nothing(
         assert event.trial_resumed.lost_timed_sec == 0
 
 
-def test_lost_work_is_counted_to_the_last_step(tmp_path: Path) -> None:
-    """Evaluated after the first of nine steps of a second; killed by the eighth, which says nothing."""
-    fate = Fate()
-    usual = Interruption.check
-
-    def check(self: Interruption) -> None:
-        usual(self)
-
-    process(tmp_path, 1.0, 0.0, fate)
-    shutil.rmtree(tmp_path)
-    tmp_path.mkdir()
-    # The moments of the last evaluation (six batches and their metrics) and what is written after
-    # it follow the ninth step's; find the last moment before the eighth step ended.
-    for moment in range(2, fate.count):
-        process(tmp_path, 1.0, 0.0, Fate(moment))
-        with_lock = RunLock(tmp_path)
-        step, _ = with_lock.noted()
-        with_lock.close()
-        if step == 8:
-            break
-        shutil.rmtree(tmp_path)
-        tmp_path.mkdir()
-    process(tmp_path, 1.0, 0.0, Fate(3))  # killed again in set-up: lost once
+def test_lost_work_is_counted_once_and_to_the_last_step(tmp_path: Path) -> None:
+    """Steps of a second, a checkpoint after the first; killed after the eighth, which logs nothing."""
+    process(tmp_path, 1.0, 0.0, Fate(24))
+    process(tmp_path, 1.0, 0.0, Fate(2))  # killed again, before its first step
     process(tmp_path, 1.0, 0.0, Fate())
-    first, *others = (event.trial_resumed for event in events_of(tmp_path, "trial_resumed"))
-    assert (first.global_step, first.lost_steps, first.lost_timed_sec) == (1, 7, 7.0)
-    assert [(r.preemption_count, r.lost_steps) for r in (first, *others)] == [(1, 7), (2, 0)]
+    resumed = [event.trial_resumed for event in events_of(tmp_path, "trial_resumed")]
+    assert [r.global_step for r in resumed] == [1, 1]
+    assert [r.preemption_count for r in resumed] == [1, 2]
+    assert [r.lost_steps for r in resumed] == [7, 0]
+    assert [r.lost_timed_sec for r in resumed] == [7.0, 0.0]
 
 
 @pytest.mark.parametrize("file", ["arrays.safetensors", "state.json"])
@@ -280,7 +266,7 @@ def test_a_damaged_checkpoint_is_left_alone_and_the_one_before_it_used(
     for folder in (alone, damaged):
         folder.mkdir()
     process(alone, 40.0, 0.0, Fate())
-    process(damaged, 40.0, 0.0, Fate(), signal_at=40)
+    process(damaged, 40.0, 0.0, Fate(), signal_at=10)
     before, last = sorted((damaged / "checkpoints").iterdir(), key=lambda p: int(p.name[0]))
     content = (last / file).read_bytes()
     (last / file).unlink()
@@ -299,7 +285,7 @@ def test_a_damaged_checkpoint_is_left_alone_and_the_one_before_it_used(
 
 
 def test_checkpoints_of_another_trial_are_not_used(tmp_path: Path) -> None:
-    process(tmp_path, 40.0, 0.0, Fate(), signal_at=40)
+    process(tmp_path, 40.0, 0.0, Fate(), signal_at=10)
     other = trial()
     other.seed = 4
     found, problems = checkpoint.read_all(tmp_path, checkpoint.identity(other))
@@ -349,7 +335,7 @@ def test_ends_that_stay(tmp_path: Path) -> None:
 def test_a_state_that_does_not_come_back_as_it_was_is_no_resumption(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process(tmp_path, 40.0, 0.0, Fate(), signal_at=20)
+    process(tmp_path, 40.0, 0.0, Fate(), signal_at=10)
     usual = FakeBackend.restore
 
     def forgetful(self: FakeBackend, *arguments: Any) -> Any:
