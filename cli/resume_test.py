@@ -40,6 +40,7 @@ for name in ("write", "pwrite", "fsync", "rename"):
 from cli import main
 sys.exit(main.main(["run", "--workload", sys.argv[1], *sys.argv[3:]]))
 """
+ENVIRONMENT = {"PYTHONPATH": ":".join(path for path in sys.path if path), "PATH": "/usr/bin:/bin"}
 NEVER = -1
 NUM_STEPS = 6
 CALLS_PER_STEP = 10  # a few more or less
@@ -49,7 +50,7 @@ def run(workload: str, backend: str, out: Path, calls: int = NEVER) -> int:
     options = ["--backend", backend, "--max-steps", str(NUM_STEPS), "--out", str(out), "--resume"]
     process = subprocess.run(
         [sys.executable, "-c", PROGRAM, workload, str(calls), *options],
-        env={"PYTHONPATH": ":".join(path for path in sys.path if path), "PATH": "/usr/bin:/bin"},
+        env=ENVIRONMENT,
         stdout=subprocess.DEVNULL,
         check=False,
     )
@@ -114,3 +115,10 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
     assert what_happened(alone)[-1] == (Outcome.STEP_LIMIT, NUM_STEPS)
     assert last_checkpoint(killed) == last_checkpoint(alone)
     check_times(log.events)
+    verdict = subprocess.run(
+        [sys.executable, "-m", "cli.main", "verify", str(killed), "--against", str(alone)],
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+    assert verdict.returncode == 0

@@ -202,7 +202,7 @@ def account(folder: Path) -> list[Any]:
 
 def events_of(folder: Path, kind: str) -> list[Event]:
     log = read_log(folder / "events.jsonl")
-    return [event for event in log.events if event.HasField(kind)]  # type: ignore[arg-type]
+    return [event for event in log.events if event.HasField(kind)]
 
 
 # Due every 30 s of wall time: after every step, after some, or only after the first and last.
