@@ -23,7 +23,8 @@ from harness.events import EventLog
 from harness.fakes import FakeBackend, Machine
 from harness.interruption import Interruption
 from harness.submission import Submission
-from harness.trial import Experiment, run_trial
+from harness.training import Experiment
+from harness.trial import run_trial
 from inputs import pipeline
 from spec.event_pb2 import TrialStarted
 from spec.loading import load_ruleset, load_workload
@@ -66,7 +67,7 @@ def experiment(name: str, update_params: Callable[..., Any]) -> Experiment:
         module = importlib.import_module(f"backends.{name}.run")
         backend = module.Backend(load_workload(WORKLOAD), VERSION)
         eval_batches = functools.partial(pipeline.eval_batches, load_workload(WORKLOAD))
-    return Experiment(backend, Submission(functions), None, fakes.train_batches(), eval_batches)
+    return Experiment(backend, Submission(functions), None, fakes.train_batches, eval_batches)
 
 
 def overhead_sec(parts: Experiment, steps: int) -> float:

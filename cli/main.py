@@ -19,6 +19,7 @@ usage: tandem COMMAND ...
   parameters WORKLOAD             list a model's parameters; write the list into the specification
   data prepare|check DATASET      make the files that training reads; say what is missing
   score LOGS...                   times and scores from run folders or official logs
+  verify RUN                      check a run folder; compare two runs step by step
   conform ...                     hold the two backends against the specification
   port A [B]                      hold a submission's JAX side against a submission's PyTorch side
 
@@ -101,6 +102,10 @@ def _score(argv: Sequence[str]) -> int:
     return importlib.import_module("scoring.score").main(argv)
 
 
+def _verify(argv: Sequence[str]) -> int:
+    return importlib.import_module("harness.verify").main(argv)
+
+
 def _conform(argv: Sequence[str]) -> int:
     return importlib.import_module("conformance.report").main(argv)
 
@@ -116,6 +121,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "parameters": _parameters,
     "data": _data,
     "score": _score,
+    "verify": _verify,
     "conform": _conform,
     "port": _port,
 }

@@ -46,6 +46,29 @@ class Backend(Protocol):
         """
         ...
 
+    def save(
+        self, params: Any, model_state: Any, optimizer_state: Any
+    ) -> tuple[dict[str, np.ndarray], Any]:
+        """All that training goes on from, the framework's own random generators included: arrays by
+        name, and what JSON can hold. Any exception if the submission's state holds something that
+        cannot be written down.
+        """
+        ...
+
+    def restore(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        state: Any,
+        params: Any,
+        model_state: Any,
+        optimizer_state: Any,
+    ) -> tuple[Any, Any, Any]:
+        """(params, model_state, optimizer_state) as they were when `save` gave `arrays` and `state`.
+        The last three arguments are first values as the same workload and submission make them;
+        they may be changed. Any exception if they do not fit.
+        """
+        ...
+
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether the framework's error says that a device has no memory left."""
         ...

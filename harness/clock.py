@@ -95,6 +95,13 @@ class Clock:
         """Seconds since the trial began, at the last boundary of a segment or step."""
         return sum(self._spent) / 1e9
 
+    @property
+    def loop_sec(self) -> float:
+        """Seconds since the first step began, at the last boundary. Set-ups are not in it, so that it
+        goes on where it was when a trial is resumed.
+        """
+        return (sum(self._spent) - self._spent[Segment.SET_UP]) / 1e9
+
     def reading(self) -> ClockReading:
         """All accounts at this instant. Changes nothing, so that another thread may look."""
         spent = list(self._spent)

@@ -1,6 +1,7 @@
 """The command that runs one trial on a backend. Its exit status says how the trial ended."""
 
 import argparse
+import contextlib
 import datetime
 import functools
 import sys
@@ -8,18 +9,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import protocol, provenance, run_folder, submission, tuning
+from harness import events, protocol, provenance, resuming, run_folder, submission, tuning
 from harness.backend import MakeBackend
+from harness.checkpoint import Keeper
 from harness.clock import Clock
 from harness.display import Display
 from harness.errors import LogError, UsageError
+from harness.events import EventLog
 from harness.interruption import Interruption
+from harness.resuming import Begun
 from harness.submission import Source
-from harness.trial import Experiment, run_trial
+from harness.training import Experiment
+from harness.trial import run_trial
 from inputs import pipeline, storage
 from spec import loading
 from spec.command_line import USAGE_ERROR, OneLineParser
-from spec.event_pb2 import TrialStarted
+from spec.event_pb2 import Remark, TrialEnded, TrialStarted
 from spec.ruleset_pb2 import Ruleset
 from spec.submission_pb2 import Framework
 from spec.timing_pb2 import Outcome
@@ -41,7 +46,7 @@ _LARGEST = 2**63 - 1  # that an event can hold
 _EPILOG = """\
 Exit status: 0 the trial ended as the rules say, whether or not it met its target; 1 this program or
 the data failed; 2 the command was wrong and nothing was run; 3 out of memory; 4 the submission
-failed; 130 stopped by a signal.
+failed; 130 stopped by SIGINT, 143 by SIGTERM: --resume goes on.
 """
 
 
@@ -98,7 +103,17 @@ def parser(backend: str) -> OneLineParser:
         "--out",
         type=_given,
         metavar="DIR",
-        help="run folder to make (default: runs/<workload>-<submission>-<backend>-<time>)",
+        help="run folder (default: runs/<workload>-<submission>-<backend>-<time>)",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with the trial in the run folder --out; start it if that is empty or absent",
+    )
+    add(
+        "--no-checkpoints",
+        action="store_true",
+        help="make none: a run that is stopped can then only begin anew",
     )
     add(
         "--data-dir",
@@ -170,24 +185,63 @@ def _run(arguments: argparse.Namespace, framework: Framework, make_backend: Make
         raise UsageError(f"{error.filename}: {error.strerror}") from error
     if point is not None:
         trial.hyperparameters.update(point)
-    pipeline.open_source(trial.workload)  # data that is not there leaves no run folder behind
     folder = run_folder.default_folder(trial, datetime.datetime.now())
     if arguments.out:
         folder = user_path(arguments.out)
-    clock = Clock(trial.ruleset.timing.timed)
-    parts = functools.partial(
-        set_up, source=source, point=point, make_backend=make_backend, folder=folder
-    )
+    elif arguments.resume:
+        raise UsageError("--resume needs --out DIR, the run folder to go on with")
+    begun = None
+    if arguments.resume and resuming.is_begun(folder):
+        begun = resuming.read(folder, trial)
+        if begun.ended:
+            return _repeat_end(begun.ended, begun, trial, folder)
+    pipeline.open_source(trial.workload)  # data that is not there leaves no run folder behind
+    checkpoints = begun.checkpoints if begun else []
+    state = checkpoints[-1].content["clock"] if checkpoints else None
+    clock = Clock(trial.ruleset.timing.timed, state=state)
     display = Display(trial, clock)
     with Interruption() as interruption:
-        log = run_folder.create(folder, trial, source, clock)
+        if begun:
+            log, lock = EventLog(folder / events.FILE, clock), begun.lock
+        else:
+            log, lock = run_folder.create(folder, trial, source, clock, arguments.resume)
         log.observers.append(display.show)
-        with display:
-            ended = run_trial(trial, parts, clock, log, interruption)
+        keeper = Keeper(folder, trial, lock, checkpoints, not arguments.no_checkpoints)
+        parts = functools.partial(
+            set_up,
+            source=source,
+            point=point,
+            make_backend=make_backend,
+            folder=folder,
+            log=log,
+            begun=begun,
+        )
+        with display, contextlib.closing(lock):
+            if begun:
+                _record_resumption(begun, log, clock)
+            ended = run_trial(trial, parts, clock, log, interruption, keeper)
     display.summarize(ended, folder)
     if not log.is_in_place():
         raise LogError(f"{log.path} is gone; something removed it while the trial ran")
+    if ended.outcome == Outcome.INTERRUPTED and interruption.received is not None:
+        return 128 + interruption.received  # as shells say it
     return EXIT_STATUS[ended.outcome]
+
+
+def _repeat_end(ended: TrialEnded, begun: Begun, trial: TrialStarted, folder: Path) -> int:
+    """Says how a trial ended that does not go on."""
+    begun.lock.close()
+    print(f"{folder} has come to its end; nothing is left to run")
+    clock = Clock(state={"STEP": round(begun.last.clock.timed_sec * 1e9)})
+    Display(trial, clock).summarize(ended, folder)
+    return EXIT_STATUS[ended.outcome]
+
+
+def _record_resumption(begun: Begun, log: EventLog, clock: Clock) -> None:
+    log.append(trial_resumed=begun.resumed)
+    for problem in begun.problems:
+        log.append(remark=Remark(message=f"left as it is and not used: {problem}"))
+    begun.lock.note(clock.step, clock.timed_sec)  # what was lost is recorded and lost no more
 
 
 def describe(arguments: argparse.Namespace, framework: Framework) -> tuple[TrialStarted, Source]:
@@ -262,6 +316,8 @@ def set_up(
     point: tuning.Point | None,
     make_backend: MakeBackend,
     folder: Path,
+    log: EventLog,
+    begun: Begun | None,
 ) -> Experiment:
     """Makes the parts of a trial and completes its description with what they know."""
     workload = trial.workload
@@ -269,6 +325,9 @@ def set_up(
     trial.num_devices = backend.num_devices
     trial.num_parameters = backend.number_of_parameters()
     trial.provenance.accelerators[:] = backend.accelerators()
+    if begun and (changes := provenance.changes(begun.provenance, trial.provenance)):
+        changed = f"resumed with something else than before: {', '.join(changes)}"
+        log.append(remark=Remark(message=changed))
     code = submission.load(source)
     trial.global_batch_size = code.batch_size(workload, backend.num_devices)
     trial.data_sha256 = pipeline.data_sha256(workload)
@@ -277,6 +336,8 @@ def set_up(
         backend=backend,
         submission=code,
         hyperparameters=None if point is None else tuning.as_object(point),
-        train_batches=pipeline.train_batches(workload, trial.seed, trial.global_batch_size),
+        train_batches=functools.partial(
+            pipeline.train_batches, workload, trial.seed, trial.global_batch_size
+        ),
         eval_batches=functools.partial(pipeline.eval_batches, workload),
     )

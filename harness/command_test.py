@@ -65,7 +65,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(submission, "ROOT", tmp_path / "submissions")
     monkeypatch.setattr(pipeline, "open_source", lambda workload: None)
     monkeypatch.setattr(pipeline, "data_sha256", lambda workload: "abc")
-    monkeypatch.setattr(pipeline, "train_batches", lambda *_: fakes.train_batches())
+    monkeypatch.setattr(pipeline, "train_batches", lambda *_: fakes.train_batches(0))
     monkeypatch.setattr(pipeline, "eval_batches", lambda _, split: fakes.eval_batches(split))
     monkeypatch.setenv("BUILD_WORKING_DIRECTORY", str(tmp_path))
     folder = tmp_path / "submissions" / "mine"
@@ -103,7 +103,8 @@ def test_a_run_from_the_command_line(place: Path, capsys: pytest.CaptureFixture[
         ("pass", Outcome.TARGET_REACHED, 0),
         ("1/0", Outcome.SUBMISSION_ERROR, 4),
         ("raise MemoryError", Outcome.OUT_OF_MEMORY, 3),
-        ("import os; os.kill(os.getpid(), 15)", Outcome.INTERRUPTED, 130),
+        ("import os; os.kill(os.getpid(), 2)", Outcome.INTERRUPTED, 130),
+        ("import os; os.kill(os.getpid(), 15)", Outcome.INTERRUPTED, 143),
         (
             "from spec import interface; raise interface.TrainingCompleteError",
             Outcome.COMPLETED_BY_SUBMISSION,
@@ -135,9 +136,9 @@ def test_a_run_folder_that_is_removed_is_no_success(
 def test_seed_and_study_reach_data_and_points(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = []
 
-    def train_batches(workload: Workload, seed: int, batch_size: int) -> Any:
+    def train_batches(workload: Workload, seed: int, batch_size: int, start_step: int) -> Any:
         seeds.append(seed)
-        return fakes.train_batches()
+        return fakes.train_batches(0)
 
     monkeypatch.setattr(pipeline, "train_batches", train_batches)
     space = '{"rate": {"min": 0.1, "max": 1.0, "scaling": "linear"}}'
@@ -205,6 +206,7 @@ def test_a_module_that_lacks_a_function_is_recorded(place: Path) -> None:
         (["--ruleset", "self"], "submission mine does not tune itself; use --ruleset external"),
         (["--ruleset", "self", "--hparams", "x"], "--hparams does not go with --ruleset self"),
         (["--out", "submissions"], "exists; give another --out"),
+        (["--resume", "--out", ""], "argument --out: is empty"),
         (["--steps", "3"], "unrecognized arguments: --steps 3"),
     ],
 )
@@ -245,7 +247,7 @@ def test_a_killed_trial_leaves_a_readable_log(tmp_path: Path) -> None:
     """The program evaluates after every step, for ever; it is killed after a few evaluations."""
     program = f"""
 from pathlib import Path
-from harness import fakes, trial
+from harness import fakes, training, trial
 from harness.clock import Clock
 from harness.events import EventLog
 from harness.interruption import Interruption
@@ -259,8 +261,8 @@ started.workload.rules["v0.6"].eval_period_sec = 0
 log = EventLog(Path({str(tmp_path / "events.jsonl")!r}), clock)
 log.append(trial_started=started)
 log.observers.append(lambda event: print(event.sequence, flush=True))
-parts = trial.Experiment(fakes.FakeBackend(machine), Submission(fakes.functions(machine)), None,
-                         fakes.train_batches(), fakes.eval_batches)
+parts = training.Experiment(fakes.FakeBackend(machine), Submission(fakes.functions(machine)), None,
+                         fakes.train_batches, fakes.eval_batches)
 trial.run_trial(started, lambda started: parts, clock, log, Interruption())
 """
     process = subprocess.Popen(
@@ -287,3 +289,82 @@ def test_a_workload_whose_data_nothing_reads_is_unknown(
     monkeypatch.setattr(pipeline, "is_readable", lambda workload: workload.name != "digits_vit")
     assert run("--workload", "digits_vit") == USAGE_ERROR
     assert "unknown workload 'digits_vit'. Did you mean" in capsys.readouterr().err
+
+
+def stop_at(place: Path, step: int, number: int) -> None:
+    """Makes the submission send its process a signal in that step."""
+    body = f"import os; os.kill(os.getpid(), {number}) if global_step == {step} else None"
+    module = place / "submissions" / "mine" / "submission_jax.py"
+    module.write_text(SUBMISSION.replace("BODY", body))
+
+
+def test_a_stopped_run_is_resumed_with_the_same_command(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "run").mkdir()  # empty
+    stop_at(place, 0, signal.SIGTERM)
+    assert run("--resume") == 128 + signal.SIGTERM
+    assert len(list((place / "run" / "checkpoints").iterdir())) == 1
+    capsys.readouterr()
+    assert run("--resume") == 0
+    assert "resumed after step 1; lost: 0 steps, 0.0 timed seconds" in capsys.readouterr().out
+    log = read_log(place / "run" / "events.jsonl")
+    assert log.problems == []
+    assert [e.WhichOneof("event") for e in log.events].count("trial_resumed") == 1
+    assert log.events[-1].trial_ended.outcome == Outcome.TARGET_REACHED
+    before = (place / "run" / "events.jsonl").read_bytes()
+    assert run("--resume") == 0
+    printed = capsys.readouterr().out
+    assert "has come to its end; nothing is left to run" in printed
+    assert "TARGET_REACHED: validation loss met its target" in printed
+    assert (place / "run" / "events.jsonl").read_bytes() == before
+
+
+def test_without_checkpoints_a_stopped_run_begins_anew(place: Path) -> None:
+    stop_at(place, 0, signal.SIGINT)
+    assert run("--no-checkpoints") == 130
+    assert not (place / "run" / "checkpoints").exists()
+    stop_at(place, 99, signal.SIGINT)  # another submission, then
+    assert run("--resume", "--no-checkpoints") == USAGE_ERROR
+    stop_at(place, 0, signal.SIGINT)
+    assert run("--resume", "--no-checkpoints") == 130
+    (resumed,) = (
+        e.trial_resumed
+        for e in read_log(place / "run" / "events.jsonl").events
+        if e.HasField("trial_resumed")
+    )
+    assert (resumed.global_step, resumed.first_lost_event, resumed.lost_steps) == (0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seed", "9"], "run holds another trial: seed is 9, expected 0"),
+        (["--trial", "2"], "run holds another trial: trial is 2, expected 1"),
+        (["--max-steps", "7"], "run holds another trial: step_limit is 7, expected 0"),
+        (["--out", "submissions"], "submissions is no run folder: it has no events.jsonl"),
+    ],
+)
+def test_only_the_same_trial_is_resumed(
+    place: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    stop_at(place, 0, signal.SIGTERM)
+    run()
+    before = sorted(place.rglob("*"))
+    assert run("--resume", *arguments) == USAGE_ERROR
+    assert message in capsys.readouterr().err
+    assert sorted(place.rglob("*")) == before
+
+
+def test_two_processes_do_not_share_a_run_folder(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = """
+    from harness import command
+    assert command.main(["--workload", "fake", "--submission", "mine", "--out", "run", "--resume"],
+                        "jax", None) == 2
+    """.strip()
+    module = place / "submissions" / "mine" / "submission_jax.py"
+    module.write_text(SUBMISSION.replace("BODY", body))
+    assert run() == 0
+    assert "error: another process runs the trial of" in capsys.readouterr().err

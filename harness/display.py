@@ -71,6 +71,10 @@ class Display:
             self._scalars = dict(event.scalar_metrics.metrics)
         elif event.HasField("evaluation"):
             self._print(self._evaluation_line(event.evaluation, event.clock.timed_sec))
+        elif event.HasField("trial_resumed"):
+            resumed = event.trial_resumed
+            lost = f"{resumed.lost_steps:,} steps, {resumed.lost_timed_sec:.1f} timed seconds"
+            self._print(f"resumed after step {resumed.global_step:,}; lost: {lost}")
         elif event.HasField("remark"):
             self._print(f"note: {event.remark.message}")
 

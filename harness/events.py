@@ -38,6 +38,11 @@ class EventLog:
         self._is_torn = not old.ends_in_line
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
+    @property
+    def next_sequence(self) -> int:
+        """The number that the next event gets."""
+        return self._next
+
     def append(self, **event: Any) -> None:
         """Appends one event, given by its field in `Event`: `append(evaluation=Evaluation(...))`.
         Never while timed.

@@ -13,10 +13,13 @@ class Interruption:
     or a batch.
 
     Only the first signal is taken note of; the next one has its usual effect at once.
+
+    Attributes:
+      received: the first signal, if one came.
     """
 
     def __init__(self) -> None:
-        self._received: signal.Signals | None = None
+        self.received: signal.Signals | None = None
 
     def __enter__(self) -> "Interruption":
         self._usual = {number: signal.signal(number, self._take_note) for number in _SIGNALS}
@@ -27,10 +30,10 @@ class Interruption:
             signal.signal(number, handler)
 
     def _take_note(self, number: int, frame: types.FrameType | None) -> None:
-        self._received = signal.Signals(number)
+        self.received = signal.Signals(number)
         self.__exit__()
 
     def check(self) -> None:
         """Raises Interrupted if a signal came."""
-        if self._received is not None:
-            raise Interrupted(f"stopped by {self._received.name}")
+        if self.received is not None:
+            raise Interrupted(f"stopped by {self.received.name}")

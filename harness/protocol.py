@@ -39,7 +39,7 @@ def evaluation_due(
       rules: state the period, in wall seconds since the end of the last evaluation.
       step: steps taken.
       is_last_step: whether training ends here; then there is a last evaluation.
-      now_sec: wall seconds since the trial began.
+      now_sec: wall seconds since the first step began.
       last_evaluation_sec: the same at the end of the last evaluation; None before the first.
     """
     if is_last_step:

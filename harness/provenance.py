@@ -44,6 +44,12 @@ def collect(arguments: Sequence[str], environment: Mapping[str, str] = os.enviro
     )
 
 
+def changes(before: Provenance, now: Provenance) -> list[str]:
+    """Names of the parts that can change numbers or times and are not as they were."""
+    parts = [field.name for field in Provenance.DESCRIPTOR.fields if field.name != "command"]
+    return [name for name in parts if getattr(before, name) != getattr(now, name)]
+
+
 def checkout(root: Path) -> tuple[str, bool]:
     """The commit at `root` and whether files differ from it; ("", False) where none is known."""
     if not (root / ".git").exists():

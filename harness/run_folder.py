@@ -4,6 +4,8 @@ events.jsonl      the event log; every published number can be recomputed from i
 trial.textproto   what the trial is (`TrialStarted`), for people: resolved workload, ruleset, seed,
                   hyperparameters, hardware, package versions, commit
 submission/       the submission's files as they were
+checkpoints/      the latest two, to resume from (checkpoint.py)
+lock              held by the process that works on the folder; says how far it got
 """
 
 import datetime
@@ -17,6 +19,7 @@ from harness import events
 from harness.clock import Clock
 from harness.errors import UsageError
 from harness.events import EventLog
+from harness.lock import RunLock
 from harness.submission import Source
 from spec.event_pb2 import TrialStarted
 from spec.files import write_text
@@ -34,8 +37,11 @@ def default_folder(trial: TrialStarted, now: datetime.datetime) -> Path:
     return user_path(f"runs/{workload}-{trial.submission.name}-{framework}-{now:%Y%m%d-%H%M%S}")
 
 
-def create(folder: Path, trial: TrialStarted, source: Source, clock: Clock) -> EventLog:
-    """Makes a run folder whose log begins with the trial. It appears at once, never in part.
+def create(
+    folder: Path, trial: TrialStarted, source: Source, clock: Clock, may_be_empty: bool = False
+) -> tuple[EventLog, RunLock]:
+    """Makes a run folder whose log begins with the trial, and locks it. It appears at once, never in
+    part. An empty folder of that name may stand there if `may_be_empty`.
 
     Raises:
       UsageError: something of that name exists, or it cannot be written.
@@ -44,9 +50,10 @@ def create(folder: Path, trial: TrialStarted, source: Source, clock: Clock) -> E
         raise UsageError(f"{str(folder)!r} is no name of a folder that can be made")
     new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     try:
-        if folder.exists():
+        if folder.exists() and not (may_be_empty and folder.is_dir()):
             raise UsageError(f"{folder} exists; give another --out, or move it away")
         new.mkdir(parents=True)
+        lock = RunLock(new)
         for file in source.files:
             copy = new / SOURCES / file.relative_to(source.folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +68,7 @@ def create(folder: Path, trial: TrialStarted, source: Source, clock: Clock) -> E
             raise
         raise UsageError(f"{folder} cannot be written: {error.strerror}") from error
     log.path = folder / events.FILE
-    return log
+    return log, lock
 
 
 def write_description(folder: Path, trial: TrialStarted) -> None:

@@ -33,7 +33,7 @@ TRIAL = TrialStarted(
 
 def test_a_run_folder_explains_itself(tmp_path: Path, source: Source) -> None:
     folder = tmp_path / "a" / "run"
-    log = run_folder.create(folder, TRIAL, source, Clock())
+    log, _ = run_folder.create(folder, TRIAL, source, Clock())
     log.append(remark=Remark(message="later"))
     first, second = read_log(folder / "events.jsonl").events
     assert first.trial_started == TRIAL
@@ -51,6 +51,7 @@ def test_the_description_can_be_replaced(tmp_path: Path, source: Source) -> None
     assert (folder / "trial.textproto").read_text() == "seed: 5\n"
     assert sorted(p.name for p in folder.iterdir()) == [
         "events.jsonl",
+        "lock",
         "submission",
         "trial.textproto",
     ]

@@ -12,7 +12,7 @@ import numbers
 import os
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Source:
       manifest: read from the folder, or made up for a single file.
       folder: where its files are.
       module: the file with the functions for one framework, in that folder.
-      files: all its files, sorted; see `_own_files`.
+      files: all its files, sorted; see `own_files`.
     """
 
     manifest: SubmissionManifest
@@ -50,17 +50,22 @@ class Source:
 
     def sha256(self) -> str:
         """SHA-256 over name, length and bytes of every file, as hex digits."""
-        digest = hashlib.sha256()
-        for file in self.files:
-            content = file.read_bytes()
-            name = os.fsencode(file.relative_to(self.folder).as_posix())
-            digest.update(name + f"\0{len(content)}\0".encode())
-            digest.update(content)
-        return digest.hexdigest()
+        return sha256(self.folder, self.files)
 
     def search_space(self) -> Path | None:
         """The file that the manifest names, if it names one."""
         return self.folder / self.manifest.search_space if self.manifest.search_space else None
+
+
+def sha256(folder: Path, files: Iterable[Path]) -> str:
+    """SHA-256 over name in `folder`, length and bytes of every file, as hex digits."""
+    digest = hashlib.sha256()
+    for file in files:
+        content = file.read_bytes()
+        name = os.fsencode(file.relative_to(folder).as_posix())
+        digest.update(name + f"\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def names() -> list[str]:
@@ -106,10 +111,10 @@ def _folder_source(folder: Path, framework: Framework) -> Source:
         raise UsageError(
             f"submission {manifest.name} lacks {module.name}, which its manifest promises"
         )
-    return Source(manifest, folder, module, tuple(_own_files(folder)))
+    return Source(manifest, folder, module, tuple(own_files(folder)))
 
 
-def _own_files(folder: Path) -> Iterator[Path]:
+def own_files(folder: Path) -> Iterator[Path]:
     """All files in a folder, sorted, but for hidden ones, caches, and run folders, which `--out` may
     have put there.
     """

@@ -17,7 +17,8 @@ from harness.events import EventLog, read_log
 from harness.fakes import SECOND, FakeBackend, Machine
 from harness.interruption import Interruption
 from harness.submission import Submission
-from harness.trial import Experiment, run_trial
+from harness.training import Experiment
+from harness.trial import run_trial
 from spec.event_pb2 import Event, TrialEnded, TrialStarted
 from spec.interface import TrainingCompleteError
 from spec.ruleset_pb2 import Ruleset
@@ -56,7 +57,7 @@ class Run:
             submission = Submission(functions)
             trial.global_batch_size = submission.batch_size(trial.workload, backend.num_devices)
             return Experiment(
-                backend, submission, "points", fakes.train_batches(), fakes.eval_batches
+                backend, submission, "points", fakes.train_batches, fakes.eval_batches
             )
 
         self.clock = Clock(ruleset.timing.timed, now=machine.now)

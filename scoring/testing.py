@@ -147,7 +147,11 @@ def events_text(
     events = [event_pb2.Event(trial_started=started)]
     events += [_evaluation(k, value, metric) for k, value in enumerate(values)]
     if resume_after is not None:
-        resumed = event_pb2.TrialResumed(global_step=10 * resume_after + 1, preemption_count=1)
+        resumed = event_pb2.TrialResumed(
+            global_step=10 * resume_after + 1,
+            preemption_count=1,
+            first_lost_event=resume_after + 2,  # after trial_started and that many evaluations
+        )
         events.append(event_pb2.Event(trial_resumed=resumed))
         rest = list(enumerate(values))[resume_after + 1 :]
         events += [_evaluation(k, value, metric) for k, value in rest]

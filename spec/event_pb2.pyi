@@ -162,16 +162,18 @@ class Evaluation(_message.Message):
     def __init__(self, global_step: _Optional[int] = ..., metrics: _Optional[_Mapping[str, float]] = ..., validation_target_met: _Optional[bool] = ..., test_target_met: _Optional[bool] = ...) -> None: ...
 
 class TrialResumed(_message.Message):
-    __slots__ = ("global_step", "preemption_count", "lost_timed_sec", "lost_steps")
+    __slots__ = ("global_step", "preemption_count", "lost_timed_sec", "lost_steps", "first_lost_event")
     GLOBAL_STEP_FIELD_NUMBER: _ClassVar[int]
     PREEMPTION_COUNT_FIELD_NUMBER: _ClassVar[int]
     LOST_TIMED_SEC_FIELD_NUMBER: _ClassVar[int]
     LOST_STEPS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_LOST_EVENT_FIELD_NUMBER: _ClassVar[int]
     global_step: int
     preemption_count: int
     lost_timed_sec: float
     lost_steps: int
-    def __init__(self, global_step: _Optional[int] = ..., preemption_count: _Optional[int] = ..., lost_timed_sec: _Optional[float] = ..., lost_steps: _Optional[int] = ...) -> None: ...
+    first_lost_event: int
+    def __init__(self, global_step: _Optional[int] = ..., preemption_count: _Optional[int] = ..., lost_timed_sec: _Optional[float] = ..., lost_steps: _Optional[int] = ..., first_lost_event: _Optional[int] = ...) -> None: ...
 
 class CheckpointSaved(_message.Message):
     __slots__ = ("global_step", "path", "bytes")

@@ -56,6 +56,11 @@ def place_replicated(tree: Any) -> Any:
     return _put(tree, get_replicate_sharding())
 
 
+def place_like(array: np.ndarray, sharding: Any) -> jax.Array:
+    """An array where another one is, whose sharding is given; None for wherever JAX likes."""
+    return _put(array, sharding)
+
+
 def rng(words: np.ndarray) -> np.ndarray:
     """A raw threefry key, uint32[2]: `jax.random` functions take it as it is, and a step that is
     compiled moves it along with its other arguments. Placing it here would cost 0.3 ms a call.

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from backends.jax import placement
+from backends.jax import checkpoint, placement
 from backends.jax.workload import Workload
 from harness import command
 from harness.backend import Batch
@@ -44,6 +44,22 @@ class Backend:
             if isinstance(array, jax.Array) and array.is_deleted():
                 raise ValueError(f"{name} was donated to a computation and is gone")
         return {name: f"{array.dtype}{list(array.shape)}" for name, array in arrays.items()}
+
+    def save(
+        self, params: Any, model_state: Any, optimizer_state: Any
+    ) -> tuple[dict[str, np.ndarray], Any]:
+        return checkpoint.save(self.workload, params, model_state, optimizer_state)
+
+    def restore(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        state: Any,
+        params: Any,
+        model_state: Any,
+        optimizer_state: Any,
+    ) -> tuple[Any, Any, Any]:
+        first = (params, model_state, optimizer_state)
+        return checkpoint.restore(self.workload, arrays, state, *first)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         return placement.is_out_of_memory(error)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.pytorch import placement
+from backends.pytorch import checkpoint, placement
 from backends.pytorch.workload import Workload
 from harness import command
 from harness.backend import Batch
@@ -41,6 +41,22 @@ class Backend:
         tensors = {f"params.{name}": tensor for name, tensor in params.named_parameters()}
         tensors |= {f"model_state.{name}": buffer for name, buffer in params.named_buffers()}
         return {name: f"{t.dtype}{list(t.shape)} on {t.device}" for name, t in tensors.items()}
+
+    def save(
+        self, params: Any, model_state: Any, optimizer_state: Any
+    ) -> tuple[dict[str, np.ndarray], Any]:
+        return checkpoint.save(self.workload, params, model_state, optimizer_state)
+
+    def restore(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        state: Any,
+        params: Any,
+        model_state: Any,
+        optimizer_state: Any,
+    ) -> tuple[Any, Any, Any]:
+        first = (params, model_state, optimizer_state)
+        return checkpoint.restore(self.workload, arrays, state, *first)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         return placement.is_out_of_memory(error)

@@ -116,17 +116,23 @@ class Workload(WorkloadInterface):
     ) -> tuple[nn.Module, None]:
         """The model from canonical arrays by canonical name."""
         model = self.abstract_model().to_empty(device=placement.device())
+        _set_constants(model)
+        self.fill_model(model, params, state)
+        return model, None
+
+    def fill_model(
+        self, model: nn.Module, params: dict[str, np.ndarray], state: dict[str, np.ndarray]
+    ) -> None:
+        """Writes canonical arrays by canonical name into the model's tensors."""
         tensors = dict(model.named_parameters())
         with torch.no_grad():
             for name, value in self.import_gradients(params).items():
                 tensors[name].copy_(value)
-            _set_constants(model)
             for name, part in model.named_modules():
                 if isinstance(part, BatchNorm):
                     part.running_mean.copy_(as_tensor(state[f"{name}.mean"]))
                     part.running_var.copy_(as_tensor(state[f"{name}.var"]))
                     part.num_batches_tracked.zero_()
-        return model, None
 
     def with_own_modules(self, params: nn.Module) -> nn.Module:
         """A model of new modules with the tensors of `params`: hooks and methods that somebody put on

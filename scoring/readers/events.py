@@ -22,7 +22,7 @@ from scoring.records import (
     Ledger,
     Trial,
 )
-from spec import event_pb2, ruleset_pb2, submission_pb2, timing_pb2
+from spec import event_pb2, ruleset_pb2, submission_pb2, timeline, timing_pb2
 
 FILE = "events.jsonl"
 
@@ -40,11 +40,13 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
         )
         return
     try:
-        trial = _trial(started[-1], events, origin)
+        counted = timeline.counted(events)
+        trial = _trial(started[-1], counted, origin)
     except ValueError as error:
         ledger.error(origin, f"the trial does not count: {error}")
         return
-    columns = _columns(numbered)
+    kept = set(map(id, counted))
+    columns = _columns([(line, event) for line, event in numbered if id(event) in kept])
     if columns:
         target = target_of(started[-1].workload)
         columns = checked(columns, target, origin, ledger)
@@ -109,16 +111,12 @@ def _event(text: bytes) -> event_pb2.Event | None:
 
 
 def _columns(numbered: Sequence[tuple[int, event_pb2.Event]]) -> dict[str, Array]:
-    """One row an evaluation, with LINE.
-
-    A resumed run goes back to its checkpoint: what the lost run evaluated after it drops out.
-    """
+    """One row an evaluation, with LINE."""
     rows: list[dict[str, float]] = []
     preemptions = 0
     for line, event in numbered:
         if event.HasField("trial_resumed"):
             preemptions = event.trial_resumed.preemption_count
-            rows = [row for row in rows if row[STEP] <= event.trial_resumed.global_step]
         elif event.HasField("evaluation"):
             clock = event.clock
             rows.append(

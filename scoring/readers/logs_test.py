@@ -303,6 +303,18 @@ def test_a_resumed_trial_counts_on_its_resumed_timeline(tmp_path: Path) -> None:
     assert trial.columns["preemption_count"].tolist() == [0, 1, 1]
 
 
+def test_an_end_that_a_resumed_trial_went_past_does_not_count(tmp_path: Path) -> None:
+    """Stopped, resumed from its first checkpoint, and then killed: the log has no end."""
+    lines = events_text([0.3, 0.2], outcome=timing_pb2.Outcome.INTERRUPTED).splitlines()
+    resumed = {"global_step": 1, "preemption_count": 1, "first_lost_event": 2}
+    lines.append(json.dumps({"sequence": len(lines), "trial_resumed": resumed}))
+    write_events(tmp_path, "\n".join(lines) + "\n")
+    (trial,) = read_logs([tmp_path]).trials
+    assert trial.columns[STEP].tolist() == [1]
+    assert trial.facts.ended is None
+    assert "the log ends after event 4" in trial.facts.message
+
+
 def test_a_metric_that_is_not_a_number_is_read_as_such(tmp_path: Path) -> None:
     write_events(tmp_path, events_text([0.3, math.nan, math.inf]))
     values = read_logs([tmp_path]).trials[0].columns["validation/loss"]

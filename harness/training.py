@@ -1,0 +1,430 @@
+"""The training loop: what is timed, when it evaluates, what a checkpoint holds."""
+
+import dataclasses
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness import protocol
+from harness.backend import Backend, Batch
+from harness.checkpoint import Arrays, Checkpoint, Keeper
+from harness.clock import Clock
+from harness.errors import DataError, Interrupted, SubmissionError, printable
+from harness.events import EventLog
+from harness.interruption import Interruption
+from harness.metrics_logger import MetricsLogger
+from harness.protocol import Standing
+from harness.submission import Submission
+from spec import rng
+from spec.event_pb2 import CheckpointSaved, Evaluation, Remark, TrialStarted
+from spec.interface import TrainingCompleteError
+from spec.loading import rules_of
+from spec.timing_pb2 import Segment, TimingProtocol
+
+# Prefix of metric names -> split.
+_SPLITS = {"train": "eval_train", "validation": "validation", "test": "test"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What a trial brings together.
+
+    Attributes:
+      hyperparameters: as submissions see them; None under self-tuning.
+      train_batches: the endless stream of batches from a number on, the first being 0.
+      eval_batches: one pass over a split, by its name in `Splits`.
+    """
+
+    backend: Backend
+    submission: Submission
+    hyperparameters: Any
+    train_batches: Callable[[int], Iterator[Batch]]
+    eval_batches: Callable[[str], Iterable[Batch]]
+
+
+class Training:
+    """Trains and evaluates until the protocol gives the trial an outcome.
+
+    Attributes:
+      standing: what is true of the trial so far.
+    """
+
+    def __init__(
+        self,
+        trial: TrialStarted,
+        clock: Clock,
+        log: EventLog,
+        interruption: Interruption,
+        keeper: Keeper | None,
+    ):
+        self.standing = Standing()
+        self.scalars = MetricsLogger()
+        self._trial = trial
+        self._timing = trial.ruleset.timing
+        self._clock = clock
+        self._log = log
+        self._interruption = interruption
+        self._keeper = keeper
+        self._last_evaluation_sec: float | None = None
+        self._eval_results: list[tuple[int, dict[str, float]]] = []
+        self._due_step = 0  # the last step that an evaluation was begun after
+
+    def run(self, experiment: Experiment) -> None:
+        """The whole training, from the first values or from a checkpoint on."""
+        self._set_up(experiment)
+        try:
+            while not self._is_over():
+                self._take_step()
+        except Interrupted:
+            self._clock.abort()
+            self._save_checkpoint()
+            raise
+
+    def _set_up(self, experiment: Experiment) -> None:
+        """SET_UP: not timed."""
+        self._rules = rules_of(self._trial.workload, self._trial.ruleset.version)
+        backend, submission = experiment.backend, experiment.submission
+        workload, hyperparameters = backend.workload, experiment.hyperparameters
+        self._experiment, self._backend, self._submission = experiment, backend, submission
+        workload.metrics_logger = self.scalars
+        self._params, self._model_state = workload.init_model_fn(self._random_state("init_model"))
+        self._structure = backend.structure(self._params, self._model_state)
+        self._optimizer_state = submission.init_optimizer_state(
+            workload,
+            self._params,
+            self._model_state,
+            hyperparameters,
+            self._random_state("init_optimizer_state"),
+        )
+        self._prepare_for_eval = _prepare_for_eval(submission, self._timing, self._log)
+        num_batches = 0
+        if self._keeper and self._keeper.resumed:
+            num_batches = self._restore(self._keeper.resumed)
+        self._input_queue = _InputQueue(experiment.train_batches(num_batches), backend, num_batches)
+        self._train_state = _train_state(self._clock, self.standing)
+        self._same_at_every_call = {
+            "workload": workload,
+            "current_params_types": workload.model_params_types,
+            "hyperparameters": hyperparameters,
+            "loss_type": workload.loss_type,
+            "eval_results": self._eval_results,
+        }
+        self._where_named = (
+            {"train_state": types.MappingProxyType(self._train_state)}
+            if submission.takes_train_state
+            else {}
+        )
+
+    def _random_state(self, purpose: str, step: int = 0) -> Any:
+        return self._backend.rng(rng.key_words(self._trial.seed, purpose, step=step))
+
+    @property
+    def _results(self) -> tuple[Any, Any, Any]:
+        """What the barrier waits for."""
+        return self._params, self._model_state, self._optimizer_state
+
+    def _take_step(self) -> None:
+        """STEP: timed, with whatever it makes the framework compile."""
+        clock = self._clock
+        if clock.segment != Segment.STEP:
+            clock.enter(Segment.STEP, *self._results)
+        step = clock.step
+        batch = self._submission.data_selection(
+            self._backend.workload,
+            self._input_queue,
+            self._optimizer_state,
+            self._params,
+            self._model_state,
+            self._experiment.hyperparameters,
+            step,
+            self._random_state("data_selection", step),
+        )
+        try:
+            self._optimizer_state, self._params, self._model_state = self._submission.update_params(
+                **self._same_at_every_call,
+                **self._where_named,
+                current_param_container=self._params,
+                model_state=self._model_state,
+                batch=batch,
+                optimizer_state=self._optimizer_state,
+                global_step=step,
+                rng=self._random_state("update_params", step),
+            )
+        except TrainingCompleteError:
+            self.standing.is_completed_by_submission = True
+        timed_sec = clock.end_step(*self._results)
+        if self._keeper:
+            self._keeper.note(clock.step, timed_sec)
+        self.standing.is_step_limit_reached = clock.step == self._trial.step_limit
+        self._train_state["accumulated_submission_time"] = timed_sec
+        self._interruption.check()
+
+    def _is_over(self) -> bool:
+        """Whether the trial ends after the steps so far. Evaluates them first if that is due."""
+        clock, step = self._clock, self._clock.step
+        if step == 0:
+            return False
+        is_evaluated = bool(self._eval_results) and self._eval_results[-1][0] == step
+        if not is_evaluated:
+            is_due = self._due_step == step or protocol.evaluation_due(
+                self._timing,
+                self._rules,
+                step,
+                self.standing.is_last_step,
+                clock.loop_sec,
+                self._last_evaluation_sec,
+            )
+            if self._is_budget_exhausted(is_due):
+                return True
+            if not is_due:
+                return False
+            if self._due_step < step:
+                self._prepare(step)
+            clock.enter(Segment.EVALUATION, *self._results)
+            if self._is_budget_exhausted(is_due):
+                return True
+            self._evaluate(step)
+        return protocol.outcome(self._timing, self.standing) is not None
+
+    def _is_budget_exhausted(self, is_evaluation_due: bool) -> bool:
+        """Whether the trial ends now because its timed seconds are used up."""
+        is_exhausted = protocol.budget_ends_trial(
+            self._timing, self._clock.timed_sec, self._trial.budget_sec, is_evaluation_due
+        )
+        self.standing.is_budget_exhausted |= is_exhausted
+        return is_exhausted
+
+    def _prepare(self, step: int) -> None:
+        """PREPARE_FOR_EVAL: timed."""
+        if self._prepare_for_eval:
+            self._clock.enter(Segment.PREPARE_FOR_EVAL)
+            self._optimizer_state, self._params, self._model_state = self._prepare_for_eval(
+                **self._same_at_every_call,
+                current_param_container=self._params,
+                model_state=self._model_state,
+                optimizer_state=self._optimizer_state,
+                global_step=step,
+                rng=self._random_state("prepare_for_eval", step),
+            )
+        self._due_step = step
+
+    def _evaluate(self, step: int) -> None:
+        """EVALUATION and RECORD: not timed."""
+        clock, trial = self._clock, self._trial
+        _check_structure(self._backend, self._params, self._model_state, self._structure)
+        metrics = _evaluate(
+            trial,
+            self._experiment,
+            self._params,
+            self._model_state,
+            self._random_state("evaluate", step),
+            self._interruption,
+        )
+        clock.enter(Segment.RECORD)
+        self._last_evaluation_sec = clock.loop_sec
+        judgement = protocol.judge(trial.workload, self._rules, self._timing, metrics)
+        self.standing.add(judgement, clock.timed_sec)
+        self.standing.is_budget_exhausted = clock.timed_sec >= trial.budget_sec
+        self._train_state.update(_train_state(clock, self.standing))
+        self._eval_results.append((step, metrics | _official_times(clock)))
+        self.scalars.write(self._log)
+        self._log.append(
+            evaluation=Evaluation(
+                global_step=step,
+                metrics=metrics,
+                validation_target_met=judgement.validation_target_met,
+                test_target_met=judgement.test_target_met,
+            )
+        )
+        self._save_checkpoint()
+
+    def _save_checkpoint(self) -> None:
+        """RECORD: not timed. A failure is recorded and changes nothing else."""
+        keeper, clock, log = self._keeper, self._clock, self._log
+        if keeper is None or not keeper.makes_checkpoints:
+            return
+        self.scalars.write(log)
+        event = log.next_sequence
+        try:
+            arrays, state = self._backend.save(*self._results)
+        except Exception as error:  # a submission's own code may be asked
+            keeper.makes_checkpoints = False
+            reason = printable(error) or type(error).__name__
+            log.append(remark=Remark(message=f"this submission cannot be resumed: {reason}"))
+            return
+        content = {
+            "step": clock.step,
+            "first_lost_event": event,
+            "clock": clock.state(),
+            "standing": dataclasses.asdict(self.standing),
+            "last_evaluation_sec": self._last_evaluation_sec,
+            "due_step": self._due_step,
+            "eval_results": self._eval_results,
+            "num_batches": self._input_queue.num_taken,
+            "state": state,
+        }
+        try:
+            path = keeper.save(clock.step, event, content, arrays)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            log.append(remark=Remark(message=f"no checkpoint after step {clock.step}: {reason}"))
+            return
+        saved = CheckpointSaved(
+            global_step=clock.step,
+            path=f"{path.parent.name}/{path.name}",
+            bytes=sum(array.nbytes for array in arrays.values()),
+        )
+        log.append(checkpoint_saved=saved)
+
+    def _restore(self, checkpoint: Checkpoint) -> int:
+        """Puts everything in the place of its first value; returns the number of batches taken.
+
+        Raises:
+          RestoreError: what was restored is not what was saved.
+        """
+        content, arrays = checkpoint.content, checkpoint.arrays()
+        try:
+            self._params, self._model_state, self._optimizer_state = self._backend.restore(
+                arrays, content["state"], *self._results
+            )
+            again, state = self._backend.save(*self._results)
+        except Exception as error:
+            raise RestoreError(f"{checkpoint.path} cannot be restored: {error}") from error
+        if state != content["state"]:
+            raise RestoreError(
+                f"{checkpoint.path}: the submission's state is not restored as it was"
+            )
+        if difference := _first_difference(arrays, again):
+            raise RestoreError(f"{checkpoint.path}: {difference} is not restored as it was")
+        self.standing = Standing(**content["standing"])
+        self._last_evaluation_sec = content["last_evaluation_sec"]
+        self._due_step = content["due_step"]
+        self._eval_results += [(step, metrics) for step, metrics in content["eval_results"]]
+        return int(content["num_batches"])
+
+
+class RestoreError(RuntimeError):
+    """A checkpoint does not fit what the submission makes at its start."""
+
+
+def _first_difference(expected: Arrays, found: Arrays) -> str:
+    """The name of the first array that is not the same to the bit; empty when all are."""
+    for name in [*expected, *found]:
+        a, b = expected.get(name), found.get(name)
+        if a is None or b is None or a.dtype != b.dtype or a.shape != b.shape:
+            return name
+        if np.asarray(a, order="C").tobytes() != np.asarray(b, order="C").tobytes():
+            return name
+    return ""
+
+
+class _InputQueue:
+    """The input queue: batches on the devices. Its failures are not those of who asks it.
+
+    Attributes:
+      num_taken: batches taken since the trial began.
+    """
+
+    def __init__(self, batches: Iterator[Batch], backend: Backend, num_taken: int):
+        self._batches = batches
+        self._backend = backend
+        self.num_taken = num_taken
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            batch = self._backend.place(next(self._batches))
+        except Exception as error:
+            name = type(error).__name__
+            raise DataError(f"the training data raised {name}: {printable(error)}") from error
+        self.num_taken += 1
+        return batch
+
+
+def _prepare_for_eval(
+    submission: Submission, timing: TimingProtocol, log: EventLog
+) -> Callable[..., Any] | None:
+    """The submission's function, unless the ruleset is of a version that did not call it."""
+    if submission.prepare_for_eval and Segment.PREPARE_FOR_EVAL not in timing.timed:
+        ignored = "prepare_for_eval is not called: this version of the rules has no such function"
+        log.append(remark=Remark(message=ignored))
+        return None
+    return submission.prepare_for_eval
+
+
+def _check_structure(
+    backend: Backend, params: Any, model_state: Any, expected: Mapping[str, str]
+) -> None:
+    """Raises a SubmissionError unless parameters and model state are what they began as, but for
+    their values.
+    """
+    try:
+        found = backend.structure(params, model_state)
+    except Exception as error:
+        raise SubmissionError(
+            f"the returned parameters ({type(params).__name__}) or model state "
+            f"({type(model_state).__name__}) are not as init_model_fn gave them: {printable(error)}"
+        ) from error
+    for name in [*expected, *found]:
+        if found.get(name) != expected.get(name):
+            raise SubmissionError(
+                f"{name} was returned as {found.get(name, 'nothing')}, "
+                f"expected {expected.get(name, 'no such array')}"
+            )
+
+
+def _evaluate(
+    trial: TrialStarted,
+    experiment: Experiment,
+    params: Any,
+    model_state: Any,
+    eval_rng: Any,
+    interruption: Interruption,
+) -> dict[str, float]:
+    """Metrics of all splits, under their official names."""
+
+    def stoppable(batches: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            interruption.check()
+            yield batch
+
+    metrics: dict[str, float] = {}
+    for prefix, split in _SPLITS.items():
+        if not trial.workload.splits.HasField(split):
+            continue
+        batches = stoppable(experiment.eval_batches(split))
+        values = experiment.backend.evaluate(params, model_state, eval_rng, batches)
+        metrics |= {f"{prefix}/{name}": float(value) for name, value in values.items()}
+        if prefix != "train":
+            metrics[f"{prefix}/num_examples"] = getattr(trial.workload.splits, split)
+    return metrics
+
+
+def _official_times(clock: Clock) -> dict[str, float]:
+    """What the official runner adds to the metrics that a submission sees."""
+    reading = clock.reading()
+    return {
+        "score": reading.timed_sec,
+        "accumulated_submission_time": reading.timed_sec,
+        "accumulated_eval_time": reading.evaluation_sec,
+        "accumulated_logging_time": reading.record_sec,
+        "total_duration": reading.total_sec,
+    }
+
+
+def _train_state(clock: Clock, standing: Standing) -> dict[str, Any]:
+    """What the official runner shows as `train_state`, as far as it is the same here."""
+    times = _official_times(clock)
+    return {
+        "accumulated_submission_time": times["accumulated_submission_time"],
+        "accumulated_eval_time": times["accumulated_eval_time"],
+        "accumulated_logging_time": times["accumulated_logging_time"],
+        "validation_goal_reached": standing.validation_target_met,
+        "test_goal_reached": standing.test_target_met,
+        "is_time_remaining": not standing.is_budget_exhausted,
+        "training_complete": standing.is_last_step,
+    }

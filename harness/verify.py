@@ -1,0 +1,214 @@
+"""`tandem verify`: recomputes what a run folder says of itself, and compares two runs."""
+
+import argparse
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import checkpoint, events, protocol, provenance, submission
+from harness.run_folder import SOURCES
+from spec import loading, timeline
+from spec.command_line import OneLineParser
+from spec.event_pb2 import Event, TrialStarted
+from spec.timing_pb2 import Outcome
+from spec.user_paths import user_path
+
+_EPILOG = """\
+Exit status: 0 everything that was recomputed matches, or both runs are the same experiment to the
+last step; 1 something does not match; 2 the command was wrong.
+"""
+_ROUNDING_SEC = 1e-6  # sums of seconds in double precision
+_MAX_LINES = 20
+# Ends that follow from an evaluation or a count, and can be told from the log.
+_EVIDENT = (Outcome.TARGET_REACHED, Outcome.BUDGET_EXHAUSTED, Outcome.STEP_LIMIT)
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = OneLineParser(
+        prog="tandem verify",
+        description="Recomputes what a run folder says of itself and reports what does not match.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", help="run folder")
+    parser.add_argument(
+        "--against",
+        metavar="OTHER",
+        help="another run folder: are both the same experiment, step by step?",
+    )
+    arguments = parser.parse_args(argv)
+    folders = [user_path(arguments.run)]
+    if arguments.against:
+        folders.append(user_path(arguments.against))
+    for folder in folders:
+        if not (folder / events.FILE).is_file():
+            parser.error(f"{folder} is no run folder: it has no {events.FILE}")
+    if arguments.against:
+        found = list(itertools.islice(differences(*folders), _MAX_LINES))
+        verdict = "differ" if found else "are the same experiment to the last step"
+        print("\n".join([*found, f"{folders[0]} and {folders[1]} {verdict}"]))
+    else:
+        found = list(mismatches(folders[0]))
+        verdict = f"{len(found)} things do not match" if found else "everything matches"
+        print("\n".join([*found, f"{folders[0]}: {verdict}"]))
+    return 1 if found else 0
+
+
+def mismatches(folder: Path) -> Iterator[str]:
+    """One line for everything in a run folder that is not what it says."""
+    log = events.read_log(folder / events.FILE)
+    yield from log.problems
+    counted = timeline.counted(log.events)
+    started = [event.trial_started for event in log.events if event.HasField("trial_started")]
+    if not started:
+        yield f"{folder / events.FILE}: no trial_started event"
+        return
+    trial = started[-1]
+    for other in started[:-1]:
+        if line := checkpoint.first_difference(
+            checkpoint.identity(trial), checkpoint.identity(other)
+        ):
+            yield f"an earlier trial_started is of another trial: {line}"
+    yield from _submission(folder, trial)
+    yield from _specification(trial)
+    yield from _times(log.events, counted)
+    yield from _checkpoints(folder, trial)
+    try:
+        yield from _evaluations(trial, counted)
+        yield from _end(trial, counted)
+    except (KeyError, loading.SpecError) as error:
+        yield f"the evaluations cannot be judged: {error}"
+
+
+def _submission(folder: Path, trial: TrialStarted) -> Iterator[str]:
+    copy = folder / SOURCES
+    found = submission.sha256(copy, submission.own_files(copy))
+    if found != trial.submission_sha256:
+        yield f"{copy}: SHA-256 is {found}, the log says {trial.submission_sha256}"
+
+
+def _specification(trial: TrialStarted) -> Iterator[str]:
+    name, ruleset = trial.workload.name, trial.ruleset
+    try:
+        workload = loading.load_workload(name)
+        known = loading.load_ruleset(
+            ruleset.version, type(ruleset).Tuning.Name(ruleset.tuning).lower()
+        )
+    except (loading.SpecError, ValueError) as error:
+        yield str(error)
+        return
+    if workload != trial.workload:
+        yield f"workload {name} is not that of this specification"
+    if known != ruleset:
+        yield f"ruleset {ruleset.version} is not that of this specification"
+
+
+def _times(log: Sequence[Event], counted: Sequence[Event]) -> Iterator[str]:
+    for event in log:
+        clock = event.clock
+        parts = clock.timed_sec + clock.evaluation_sec + clock.record_sec + clock.set_up_sec
+        if abs(parts - clock.total_sec) > _ROUNDING_SEC:
+            yield f"event {event.sequence}: the parts of its time are {parts}, not {clock.total_sec}"
+    for before, after in itertools.pairwise(counted):
+        for name in ("step", "timed_sec", "evaluation_sec"):
+            if getattr(after.clock, name) < getattr(before.clock, name):
+                yield f"event {after.sequence}: {name} is less than before"
+
+
+def _checkpoints(folder: Path, trial: TrialStarted) -> Iterator[str]:
+    _, problems = checkpoint.read_all(folder, checkpoint.identity(trial))
+    yield from problems
+
+
+def _evaluations(trial: TrialStarted, counted: Sequence[Event]) -> Iterator[str]:
+    rules = loading.rules_of(trial.workload, trial.ruleset.version)
+    for event in counted:
+        if not event.HasField("evaluation"):
+            continue
+        evaluation = event.evaluation
+        judgement = protocol.judge(
+            trial.workload, rules, trial.ruleset.timing, dict(evaluation.metrics)
+        )
+        for name in ("validation_target_met", "test_target_met"):
+            if getattr(evaluation, name) != getattr(judgement, name):
+                yield f"event {event.sequence}: {name} is not what its metrics say"
+        if evaluation.global_step != event.clock.step:
+            yield f"event {event.sequence}: global_step is not the clock's step"
+
+
+def _end(trial: TrialStarted, counted: Sequence[Event]) -> Iterator[str]:
+    """The outcome against the evaluations."""
+    last = counted[-1]
+    if not last.HasField("trial_ended"):
+        return
+    rules = loading.rules_of(trial.workload, trial.ruleset.version)
+    standing = protocol.Standing()
+    for event in counted:
+        if event.HasField("evaluation"):
+            metrics = dict(event.evaluation.metrics)  # a map gives 0 for what it lacks
+            judgement = protocol.judge(trial.workload, rules, trial.ruleset.timing, metrics)
+            standing.add(judgement, event.clock.timed_sec)
+    standing.is_step_limit_reached = last.clock.step == trial.step_limit
+    standing.is_budget_exhausted = last.clock.timed_sec >= trial.budget_sec
+    ended, follows = last.trial_ended, protocol.outcome(trial.ruleset.timing, standing)
+    if ended.outcome in _EVIDENT and ended.outcome != follows:
+        name = Outcome.Name(follows) if follows else "none"
+        yield f"the outcome is {Outcome.Name(ended.outcome)}; from the evaluations follows {name}"
+    stated = ended.time_to_target_sec if ended.HasField("time_to_target_sec") else None
+    if stated != standing.time_to_target_sec:
+        yield f"time_to_target_sec is {stated}, by the evaluations {standing.time_to_target_sec}"
+
+
+def differences(one: Path, other: Path) -> Iterator[str]:
+    """One line for everything by which two runs are not the same experiment, step by step; of scalars,
+    evaluations and ends only the first. Times and where they ran may differ.
+    """
+    logs = [
+        timeline.counted(events.read_log(folder / events.FILE).events) for folder in (one, other)
+    ]
+    trials = [_trial(log) for log in logs]
+    if None in trials:
+        yield "a log has no trial_started event"
+        return
+    first, second = trials
+    for name in ("global_batch_size", "num_parameters", "data_sha256"):
+        if getattr(first, name) != getattr(second, name):
+            yield f"{name} is {getattr(first, name)!r} and {getattr(second, name)!r}"
+    if line := checkpoint.first_difference(checkpoint.identity(first), checkpoint.identity(second)):
+        yield f"they are different trials: {line}"
+    changed = provenance.changes(first.provenance, second.provenance)
+    told = [list(_told(log)) for log in logs]
+    for a, b in itertools.zip_longest(*told):
+        if a != b:
+            yield f"first difference: {_show(a)} and {_show(b)}"
+            if changed:
+                yield f"they ran with different {', '.join(changed)}"
+            return
+
+
+def _trial(log: Sequence[Event]) -> Any:
+    started = [event.trial_started for event in log if event.HasField("trial_started")]
+    return started[-1] if started else None
+
+
+def _told(log: Sequence[Event]) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """What a log tells but for times: (kind, step, values to the last bit)."""
+    for event in log:
+        if event.HasField("scalar_metrics"):
+            scalars = event.scalar_metrics
+            yield "scalars", scalars.global_step, {k: v.hex() for k, v in scalars.metrics.items()}
+        elif event.HasField("evaluation"):
+            found = event.evaluation
+            yield "evaluation", found.global_step, {k: v.hex() for k, v in found.metrics.items()}
+        elif event.HasField("trial_ended"):
+            ended = event.trial_ended
+            yield Outcome.Name(ended.outcome), ended.global_step, {}
+
+
+def _show(told: tuple[str, int, dict[str, str]] | None) -> str:
+    if told is None:
+        return "nothing"
+    kind, step, values = told
+    shown = ", ".join(f"{k} {float.fromhex(v)!r}" for k, v in sorted(values.items()))
+    return f"{kind} at step {step:,} ({shown})" if shown else f"{kind} at step {step:,}"
