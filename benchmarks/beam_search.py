@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.testee import Testee, point_of
+from conformance.course import point_of
+from conformance.testee import Testee
 from inputs import pipeline
 from spec import loading, rng
 

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from conformance.arrays import Arrays
 from spec.conformance_pb2 import (
     DATA,
     FORWARD,
@@ -23,8 +24,6 @@ from spec.conformance_pb2 import (
     Measurement,
 )
 from spec.loading import SpecError
-
-Arrays = dict[str, np.ndarray]
 
 # Which question answers a level, and the prefixes of its quantities; None for all.
 QUESTIONS: dict[Level, tuple[str, tuple[str, ...] | None]] = {

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from conformance import comparison, golden_vectors, runner
-from conformance.comparison import Arrays
+from conformance.arrays import Arrays
 from conformance.golden_vectors import Summary, Vectors
 from spec import loading
 from spec.conformance_pb2 import OFFICIAL, GoldenBounds, Level, Measurement, WorkloadReport

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from conformance import comparison, runner
-from conformance.comparison import Arrays
+from conformance.arrays import Arrays
 from conformance.mutations import MUTATIONS, Mutation
 from conformance.testee_pytorch import PyTorchTestee
 from spec.conformance_pb2 import PARAMETERS, Case, Level, Measurement

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from conformance.arrays import Arrays
 from conformance.runner import Process, TesteeError
-from conformance.testee import Arrays
 
 # Largest relative difference of one algorithm in two frameworks. In float64 rounding and another
 # formula lie orders of magnitude apart; in float32 equal algorithms were measured up to 6.4e-5 over

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from conformance import port
+from conformance.arrays import Arrays
+from conformance.course import point_of
 from conformance.gradient_field import GradientField
 from conformance.port_models import Formula, simulate
-from conformance.testee import Arrays, point_of
 from harness.errors import UsageError
 from harness.submission import find
 from spec.submission_pb2 import JAX

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance import port, port_diagnosis, runner
-from conformance.testee import Arrays
+from conformance.arrays import Arrays
 from harness.submission import ROOT
 
 NADAM = "common/nadam_pytorch.py"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from conformance import comparison
-from conformance.comparison import Arrays
+from conformance.arrays import Arrays
 from spec import loading
 from spec.conformance_pb2 import (
     DATA,

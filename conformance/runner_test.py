@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance import report, runner, testee
+from conformance import arrays, course, report, runner, testee
 from spec.conformance_pb2 import FORWARD, STATE, Case, KnownFailure, Measurement, WorkloadReport
-from spec.loading import SpecError
+from spec.loading import SpecError, load_workload
 from spec.parameter_pb2 import EMBEDDING, Parameter
 
 
@@ -125,7 +125,7 @@ def test_embeddings_gradients_are_sent_as_the_rows_that_are_not_zero() -> None:
     table[3, 1] = 2
     kernel = np.zeros((2, 2), np.float32)
     parameters = [Parameter(name="t", type=EMBEDDING), Parameter(name="k")]
-    found = testee.nonzero_rows({"t": table, "k": kernel}, parameters)
+    found = arrays.nonzero_rows({"t": table, "k": kernel}, parameters)
     assert found["gradient/k"].shape == (2, 2)
     np.testing.assert_array_equal(found["gradient/t"], [[0, 2]])
     np.testing.assert_array_equal(found["gradient_rows/t"], [3])
@@ -161,3 +161,10 @@ def test_a_level_that_cannot_be_run_is_reported() -> None:
     process.close()
     assert result.not_run == {"FORWARD": "no such"}
     assert not runner.passed(result)
+
+
+def test_another_step_hint_leaves_the_shared_workload_alone() -> None:
+    shared = load_workload("tiny/mnist")
+    before = shared.SerializeToString(deterministic=True)
+    assert course.with_step_hint(shared, 7).rules[course.VERSION].step_hint == 7
+    assert shared.SerializeToString(deterministic=True) == before

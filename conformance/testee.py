@@ -21,31 +21,27 @@ import itertools
 import json
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from conformance import golden_answer
+from conformance.arrays import Arrays, cast, named, nonzero_rows, stacked
+from conformance.course import Course, LossLogger, point_of, with_step_hint
 from conformance.filling import filled_parameter, filled_state
 from conformance.gradient_field import GradientField
-from harness import tuning
-from harness.errors import UsageError
 from harness.submission import ROOT, Source, chosen_batch_size, find, load
 from inputs import pipeline
 from inputs import stand_in as stand_ins
 from inputs.pipeline import named_arrays
 from spec import loading, rng
 from spec.interface import ForwardPassMode
-from spec.parameter_pb2 import EMBEDDING, Parameter
 from spec.submission_pb2 import Framework
 from spec.workload_pb2 import TRANSLATION, Workload
 
-Arrays = dict[str, np.ndarray]
-
-VERSION = "v0.6"  # whose rules hold
-EVALUATIONS = 4  # in a run of `steps`
+EVALUATIONS = 4  # in a course of `steps`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -302,15 +298,15 @@ class Testee(abc.ABC):
         module = self.functions(source)
         message = loading.load_workload(workload)
         logger = chosen.metrics_logger = LossLogger()
-        run = Run(self, chosen, module, point_of(source, trial), seed)
-        run.start(*chosen.init_model_fn(self.key(rng.key_words(seed, "init_model"))))
+        course = Course(self, chosen, module, point_of(source, trial), seed)
+        course.start(*chosen.init_model_fn(self.key(rng.key_words(seed, "init_model"))))
         size = chosen_batch_size(module.get_batch_size, message)
         batches = pipeline.TrainBatches(message, seed, size)
         with contextlib.closing(batches):
             queue = map(self.place, batches)
             for step in range(num_steps):
-                run.step(step, queue)
-        final, statistics = chosen.export_model(run.params, run.model_state)
+                course.step(step, queue)
+        final, statistics = chosen.export_model(course.params, course.model_state)
         losses = np.array(self.fetch(logger.losses), np.float64)
         return {"loss": losses} | named("parameter", final) | named("final_state", statistics)
 
@@ -333,23 +329,22 @@ class Testee(abc.ABC):
         """
         source = self.source(submission)
         point = point_of(source, trial, changes)
-        message = loading.load_workload(workload)
-        message.rules[VERSION].step_hint = num_steps * 2 // 3
+        message = with_step_hint(loading.load_workload(workload), num_steps * 2 // 3)
         with self.float64() if dtype == "float64" else contextlib.nullcontext():
             chosen = self.open_field(message)
             field = GradientField({p.name: tuple(p.shape) for p in chosen.parameters}, seed)
             curvatures = cast(field.curvatures, dtype)
             start = cast({p.name: filled_parameter(p, seed) for p in chosen.parameters}, dtype)
-            run = Run(self, chosen, self.functions(source), point, seed)
-            run.start(*chosen.import_model(start, chosen.initial_state))
-            parameters, evaluated = [run.parameters()], []
+            course = Course(self, chosen, self.functions(source), point, seed)
+            course.start(*chosen.import_model(start, chosen.initial_state))
+            parameters, evaluated = [course.parameters()], []
             for step in range(num_steps):
                 batch = self.field_batch(chosen, cast(field.at(step), dtype), curvatures)
-                run.step(step, iter([batch]))
-                parameters.append(run.parameters())
+                course.step(step, iter([batch]))
+                parameters.append(course.parameters())
                 if (step + 1) % (num_steps // EVALUATIONS) == 0:
-                    run.prepare_for_eval(step)
-                    evaluated.append(run.parameters())
+                    course.prepare_for_eval(step)
+                    evaluated.append(course.parameters())
         return named("parameter", stacked(parameters)) | named("evaluated", stacked(evaluated))
 
     def golden(self, file: str) -> Arrays:
@@ -377,125 +372,6 @@ class Testee(abc.ABC):
         weights = pipeline.weights_of(batch).copy()
         weights[-1] = 0
         return batch | {"weights": weights}
-
-
-class Run:
-    """A submission's functions, called as the harness calls them."""
-
-    def __init__(self, testee: Testee, workload: Any, module: Any, point: Any, seed: int):
-        self._testee, self._workload, self._module = testee, workload, module
-        self._point, self._seed = point, seed
-
-    def start(self, params: Any, model_state: Any) -> None:
-        self.params, self.model_state = params, model_state
-        key = self._key("init_optimizer_state", 0)
-        self._optimizer = self._module.init_optimizer_state(
-            self._workload, params, model_state, self._point, key
-        )
-
-    def step(self, number: int, queue: Iterator[Any]) -> None:
-        key = self._key("update_params", number)
-        batch = self._module.data_selection(
-            self._workload,
-            queue,
-            self._optimizer,
-            self.params,
-            self.model_state,
-            self._point,
-            number,
-            key,
-        )
-        self._optimizer, self.params, self.model_state = self._module.update_params(
-            **self._arguments(number, key), batch=batch
-        )
-
-    def prepare_for_eval(self, number: int) -> None:
-        """What the submission does before an evaluation after step `number`; nothing if it has no
-        such function.
-        """
-        prepare = getattr(self._module, "prepare_for_eval", None)
-        if prepare is not None:
-            arguments = self._arguments(number, self._key("prepare_for_eval", number))
-            self._optimizer, self.params, self.model_state = prepare(**arguments)
-
-    def parameters(self) -> Arrays:
-        return self._workload.export_model(self.params, self.model_state)[0]
-
-    def _key(self, purpose: str, step: int) -> Any:
-        return self._testee.key(rng.key_words(self._seed, purpose, step=step))
-
-    def _arguments(self, number: int, key: Any) -> dict[str, Any]:
-        return {
-            "workload": self._workload,
-            "current_param_container": self.params,
-            "current_params_types": self._workload.model_params_types,
-            "model_state": self.model_state,
-            "hyperparameters": self._point,
-            "loss_type": self._workload.loss_type,
-            "optimizer_state": self._optimizer,
-            "eval_results": [],
-            "global_step": number,
-            "rng": key,
-        }
-
-
-class LossLogger:
-    """Collects the loss a submission logs, as the framework's scalars."""
-
-    def __init__(self) -> None:
-        self.losses: list[Any] = []
-
-    def append_scalar_metrics(self, metrics: dict[str, Any], global_step: int) -> None:
-        self.losses.append(metrics["loss"])
-
-
-def nonzero_rows(gradients: Arrays, parameters: Iterable[Parameter]) -> Arrays:
-    """`gradient/<name>`, and for embeddings `gradient_rows/<name>`: a table of embeddings can take
-    gigabytes, and a batch touches few of its rows.
-    """
-    found = dict(gradients)
-    rows = {}
-    for parameter in parameters:
-        if parameter.type == EMBEDDING:
-            name = parameter.name
-            rows[name] = np.flatnonzero(gradients[name].any(axis=-1))
-            found[name] = gradients[name][rows[name]]
-    return named("gradient", found) | named("gradient_rows", rows)
-
-
-def cast(arrays: Any, dtype: type[np.floating] | str) -> Any:
-    """An array, or a dictionary or tuple of them, with every floating one in `dtype`."""
-    if isinstance(arrays, dict):
-        return {name: cast(part, dtype) for name, part in arrays.items()}
-    if isinstance(arrays, tuple):
-        return tuple(cast(part, dtype) for part in arrays)
-    return arrays.astype(dtype, copy=False) if arrays.dtype.kind == "f" else arrays
-
-
-def named(prefix: str, arrays: dict[str, Any]) -> Arrays:
-    """Arrays with the prefix before their names; the parts of a tuple are numbered."""
-    return {f"{prefix}/{name}": array for name, array in named_arrays(arrays).items()}
-
-
-def stacked(rows: Sequence[Arrays]) -> Arrays:
-    """Arrays by name, those of all rows along a new first axis."""
-    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-
-
-def point_of(source: Source, trial: int, changes: Mapping[str, Any] | None = None) -> Any:
-    """Point number `trial` (from 1) of a submission as an object, but for some hyperparameters; None
-    for trial 0, the self-tuning ruleset's.
-    """
-    if trial == 0:
-        return None
-    path = source.search_space()
-    if path is None:
-        raise UsageError(f"submission {source.manifest.name} has no search space: give trial 0")
-    point = tuning.read_points(path, trial, seed=0)[trial - 1]
-    unknown = set(changes or {}) - set(point)
-    if unknown:
-        raise UsageError(f"no hyperparameter {', '.join(unknown)}. Valid: {', '.join(point)}")
-    return tuning.as_object(point | dict(changes or {}))
 
 
 def serve(testee: Testee, requests: Iterable[str], answers: IO[str]) -> None:

@@ -11,7 +11,9 @@ from jax import numpy as jnp
 
 from backends.jax import metrics, placement
 from backends.jax.workload import Workload
-from conformance.testee import VERSION, Arrays, Testee, TrainingPass
+from conformance.arrays import Arrays
+from conformance.course import VERSION
+from conformance.testee import Testee, TrainingPass
 from spec import parameters
 from spec.interface import ForwardPassMode
 from spec.submission_pb2 import JAX

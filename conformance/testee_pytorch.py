@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from backends.pytorch import metrics, placement
 from backends.pytorch.workload import Workload, as_array
-from conformance.testee import VERSION, Arrays, Testee, TrainingPass
+from conformance.arrays import Arrays
+from conformance.course import VERSION
+from conformance.testee import Testee, TrainingPass
 from spec.interface import ForwardPassMode
 from spec.submission_pb2 import PYTORCH
 from spec.workload_pb2 import Workload as Message
