@@ -58,6 +58,7 @@ class Generated:
         splits = workload.splits
         sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         self._splits = {split: make(workload, split, size) for split, size in sizes.items()}
+        self._is_speech = options.schema == Message.SPEECH
         if options.schema == Message.TRANSLATION:
             self.eval_train_split = "train_pairs"
             self._splits["train_pairs"] = self._splits["train"]
@@ -74,12 +75,10 @@ class Generated:
     def batch(self, split: str, indices: np.ndarray, noise: np.ndarray | None) -> Batch:
         return map_arrays(lambda array: array[indices], self._splits[split])
 
-    def detokenize(self, tokens: list[int]) -> str:
-        """The text of a transcript's tokens."""
-        return generated_speech.detokenize(tokens)
-
     def text(self, ids: list[int]) -> str:
-        """A sentence of TRANSLATION: its tokens, but those for filling and for its end, as words."""
+        """The text of tokens, but those for filling, for a begin and for an end."""
+        if self._is_speech:
+            return generated_speech.text(ids)
         return " ".join(f"w{i}" for i in ids if i >= FIRST_WORD)
 
 

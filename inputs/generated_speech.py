@@ -50,9 +50,9 @@ def utterances(workload: Workload, split: str, count: int) -> Batch:
     }
 
 
-def detokenize(tokens: list[int]) -> str:
+def text(ids: list[int]) -> str:
     """The words of known digits; begin and end have none."""
-    known = (token - FIRST_WORD for token in tokens if token >= FIRST_WORD)
+    known = (token - FIRST_WORD for token in ids if token >= FIRST_WORD)
     return " ".join(WORDS[digit] for digit in known if digit < len(WORDS))
 
 

@@ -30,8 +30,8 @@ def test_tones_tell_the_words() -> None:
 
 
 def test_words_of_tokens() -> None:
-    assert generated_speech.detokenize([3, 12, 5, 2]) == "zero nine two"
-    assert generated_speech.detokenize([1, 2]) == ""
+    assert generated_speech.text([3, 12, 5, 2]) == "zero nine two"
+    assert generated_speech.text([1, 2]) == ""
 
 
 def test_the_last_batch_is_filled_up_in_all_its_parts() -> None:

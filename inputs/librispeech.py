@@ -90,9 +90,9 @@ class Librispeech:
             token_paddings[row, : len(ids)] = 0
         return {"inputs": (audio, paddings), "targets": (tokens, token_paddings)}
 
-    def detokenize(self, tokens: list[int]) -> str:
+    def text(self, ids: list[int]) -> str:
         """The text of a transcript's tokens."""
-        return self._tokenizer.decode(tokens)
+        return self._tokenizer.decode(ids)
 
     @functools.cached_property
     def _tokenizer(self) -> Any:

@@ -76,9 +76,9 @@ def test_batches_have_the_audio_and_the_words(raw: Path, tmp_path: Path) -> None
     tokens, token_paddings = batch["targets"]
     lengths = (1 - token_paddings).sum(1).astype(int)
     assert [row[n - 1] for row, n in zip(tokens, lengths, strict=True)] == [2, 2]
-    texts = [source.detokenize(row[:n].tolist()) for row, n in zip(tokens, lengths, strict=True)]
+    texts = [source.text(row[:n].tolist()) for row, n in zip(tokens, lengths, strict=True)]
     assert texts == [TEXTS[2], TEXTS[2]]
-    assert source.detokenize([0]) == " \u2047 "
+    assert source.text([0]) == " \u2047 "
 
 
 def test_parts_follow_each_other_and_every_file_is_ready(raw: Path, tmp_path: Path) -> None:

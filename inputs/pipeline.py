@@ -407,7 +407,7 @@ class Prefetch:
 
 
 def text_of(workload: Workload) -> Callable[[list[int]], str]:
-    """What makes a sentence of tokens of the workload's data."""
+    """What makes a text of the tokens of the workload's data: sentences or transcripts."""
     source: Any = open_source(workload)
     return source.text
 

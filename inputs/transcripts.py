@@ -12,5 +12,5 @@ def sums_of(workload: Workload, batches: Sequence[Mapping[str, Any]]) -> list[Ma
     """The sums of an evaluation's batches; what speech gives as tokens becomes counts of words."""
     if workload.metrics != SPEECH:
         return list(batches)
-    source: Any = pipeline.open_source(workload)
-    return [word_errors.sums_of_batch(batch, source.detokenize) for batch in batches]
+    text_of = pipeline.text_of(workload)
+    return [word_errors.sums_of_batch(batch, text_of) for batch in batches]

@@ -73,6 +73,7 @@ class Wmt:
         return sentence_rows.padded(self._pairs[split], chosen, self._row_length)
 
     def text(self, ids: list[int]) -> str:
+        """The sentence of its tokens."""
         if self._processor is None:
             self._processor = load_vocabulary(self._folder / VOCABULARY)
         return self._processor.decode(ids)

@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-Detokenize = Callable[[list[int]], str]
 
-
-def sums_of_batch(batch: Mapping[str, Any], detokenize: Detokenize) -> dict[str, float]:
+def sums_of_batch(
+    batch: Mapping[str, Any], text_of: Callable[[list[int]], str]
+) -> dict[str, float]:
     """What an evaluation adds up over batches of speech, from what a backend gives for one.
 
     `batch` has `decoded` [B, T] and `targets` [B, N], tokens filled up with 0, and `weights` [B]
-    beside `loss` and `weight`. `detokenize` makes a text of tokens.
+    beside `loss` and `weight`. `text_of` makes a text of tokens.
     """
     valid = np.asarray(batch["weights"]) > 0
     found, expected = (
-        [detokenize(np.trim_zeros(row, "b").tolist()) for row in np.asarray(batch[name])[valid]]
+        [text_of(np.trim_zeros(row, "b").tolist()) for row in np.asarray(batch[name])[valid]]
         for name in ("decoded", "targets")
     )
     errors, words = count(map(printed, found), map(printed, expected))

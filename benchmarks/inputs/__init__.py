@@ -1,0 +1,1 @@
+"""Throughput of the input pipelines: `python -m benchmarks.inputs`."""
