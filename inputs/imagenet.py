@@ -10,7 +10,6 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,9 +21,6 @@ from inputs.storage import Part, data_folder
 from spec import loading
 from spec.loading import SpecError
 from spec.workload_pb2 import Workload
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 SPLITS = ("train", "validation", "test")
 CHECKED_TOGETHER = 256  # images held in memory while a file is made
@@ -174,23 +170,26 @@ class ImageNet:
         targets[np.arange(len(labels)), labels] = 1
         return {"inputs": inputs, "targets": targets}
 
-    def _central(self, image: "Image", mirrored: bool = False) -> np.ndarray:
+    def _central(self, image: np.ndarray, mirrored: bool = False) -> np.ndarray:
         """Pixels [3, side, side]."""
-        window = images.central_window(*image.size, self._fraction)
+        height, width, _ = image.shape
+        window = images.central_window(width, height, self._fraction)
         return images.resized(image, window, self._side, mirrored)
 
-    def _augmented(self, image: "Image", noise: np.ndarray) -> np.ndarray:
+    def _augmented(self, image: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """Pixels [3, side, side]; uint8 after RandAugment, float32 without it."""
         options = self._options
+        height, width, _ = image.shape
         window = images.random_window(
-            *image.size,
+            width,
+            height,
             noise[:WINDOW_NOISE],
             (options.min_area, options.max_area),
             (options.min_aspect, options.max_aspect),
         )
         mirrored = bool(noise[WINDOW_NOISE] < 0.5)
         # As in the official pipeline, a window that is the whole image is replaced.
-        if window is None or window == (0, 0, *image.size):
+        if window is None or window == (0, 0, width, height):
             pixels = self._central(image, mirrored)
         else:
             pixels = images.resized(image, window, self._side, mirrored)

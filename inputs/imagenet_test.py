@@ -65,15 +65,17 @@ def test_an_evaluation_batch_holds_the_middle_of_each_image(folder: Path) -> Non
     assert batch["targets"].dtype == np.int32
     data = list(samples.images()[imagenet_archives.VALIDATION_ARCHIVE].values())[4]
     image = images.decoded(data, "")
-    pixels = images.resized(image, images.central_window(*image.size, 224 / 256), 224)
+    height, width, _ = image.shape
+    pixels = images.resized(image, images.central_window(width, height, 224 / 256), 224)
     np.testing.assert_allclose(batch["inputs"][0], normal(pixels), rtol=0, atol=1e-6)
 
 
 def cut(source: ImageNet, index: int, noise: np.ndarray) -> np.ndarray:
     """A training image's window, resized."""
     image = images.decoded(source._records["train"][index].data, "")
+    height, width, _ = image.shape
     window = images.random_window(
-        *image.size, noise[: images.WINDOW_NOISE], (0.08, 1), (0.75, 4 / 3)
+        width, height, noise[: images.WINDOW_NOISE], (0.08, 1), (0.75, 4 / 3)
     )
     assert window is not None
     return images.resized(image, window, 224)

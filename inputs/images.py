@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
     from scipy.sparse import csr_array
 
 # A training window covers at least this part of the image, whatever the smallest area is that it is
 # drawn with: the default of TensorFlow's sampler of windows, on which the official pipeline relies.
 MIN_COVERED = 0.1
 ATTEMPTS = 10
+MAX_PIXELS = 100_000_000  # more than a photograph has: a small file may claim any number
 WINDOW_NOISE = 4 * ATTEMPTS
 
 
@@ -27,20 +27,36 @@ class Window(NamedTuple):
     height: int
 
 
-def decoded(data: bytes, name: str) -> "Image":
-    """The RGB image in a JPEG (or PNG) file. Grey, CMYK and palette images are converted.
+def decoded(data: bytes, name: str) -> np.ndarray:
+    """The image in a JPEG (or PNG) file, uint8 [height, width, 4]: red, green, blue and a byte that
+    means nothing. Grey, CMYK and palette images are converted.
+
+    simplejpeg is the same libjpeg-turbo as Pillow's without its copies. PNG, and whatever else it
+    refuses, is Pillow's to decode or to find fault with.
 
     Raises:
       ValueError: the bytes are no such image, or not all of one; names it.
     """
     import PIL.Image
+    import simplejpeg
 
     try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(data)
+        if height * width <= MAX_PIXELS:
+            return simplejpeg.decode_jpeg(data, "RGBX")
+    except ValueError:
+        pass
+    try:
         image = PIL.Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(
+                f"{image.width} x {image.height} pixels, at most {MAX_PIXELS:,} expected"
+            )
         image.load()
-        return image if image.mode == "RGB" else image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
+        pixels = image.convert("RGB").tobytes("raw", "RGBX")
+    except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f"{name}: cannot be decoded as JPEG: {error}") from error
+    return np.frombuffer(pixels, np.uint8).reshape(image.height, image.width, 4)
 
 
 def central_window(width: int, height: int, fraction: float) -> Window:
@@ -80,20 +96,17 @@ def random_window(
     return None
 
 
-def resized(image: "Image", window: Window, side: int, mirrored: bool = False) -> np.ndarray:
-    """The window of an RGB image at side x side pixels, float32 [3, side, side], unrounded: values
-    may lie a little outside [0, 255]. `mirrored` swaps left and right.
+def resized(image: np.ndarray, window: Window, side: int, mirrored: bool = False) -> np.ndarray:
+    """The window of a decoded image at side x side pixels, float32 [3, side, side], unrounded:
+    values may lie a little outside [0, 255]. `mirrored` swaps left and right.
 
     The filter is bicubic (Keys 1981 with a = -1/2) over four pixels in each direction, also where
     the image becomes smaller, with pixel centres at halves; next to an edge the weights of the
     pixels that exist are scaled up to a sum of 1.
     """
-    import PIL.Image
-
     left, top, width, height = window
-    part = image.crop((left, top, left + width, top + height))
-    turned = part.transpose(PIL.Image.Transpose.TRANSPOSE).tobytes("raw", "RGBX")
-    pixels = np.frombuffer(turned, np.uint8).reshape(width, height, 4)
+    words = image.view(np.uint32)[top : top + height, left : left + width, 0]  # a pixel moves whole
+    pixels = np.ascontiguousarray(words.T).view(np.uint8).reshape(width, height, 4)
     across, down = _taps(width, side, mirrored), _taps(height, side)
     planes = np.empty((3, side, side), np.float32)
     for channel in range(3):  # one at a time stays in the processor's cache

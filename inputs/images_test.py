@@ -15,12 +15,18 @@ AREA, ASPECT = (0.08, 1.0), (0.75, 4 / 3)
 SIDES = st.integers(1, 600)
 
 
-def image_of(pixels: np.ndarray) -> PIL.Image.Image:
-    return PIL.Image.fromarray(pixels.astype(np.uint8))
+def image_of(pixels: np.ndarray) -> np.ndarray:
+    """Pixels [H, W, 3] as decoded."""
+    return np.pad(pixels.astype(np.uint8), ((0, 0), (0, 0), (0, 1)))
 
 
-def whole(image: PIL.Image.Image) -> Window:
-    return Window(0, 0, *image.size)
+def whole(image: np.ndarray) -> Window:
+    height, width, _ = image.shape
+    return Window(0, 0, width, height)
+
+
+def by_pillow(data: bytes) -> np.ndarray:
+    return np.asarray(PIL.Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 def channels_last(planes: np.ndarray) -> np.ndarray:
@@ -67,8 +73,9 @@ def test_resizing_is_the_definition_along_both_axes(width: int, height: int, sid
 
 def test_enlarging_agrees_with_pillow_where_nothing_is_cut_off() -> None:
     smooth = np.add.outer(np.arange(12), np.arange(12)) * 8 + 30
-    image = image_of(np.stack([smooth] * 3, -1))
-    pillow = np.asarray(image.resize((30, 30), PIL.Image.Resampling.BICUBIC), float)
+    pixels = np.stack([smooth] * 3, -1).astype(np.uint8)
+    larger = PIL.Image.fromarray(pixels).resize((30, 30), PIL.Image.Resampling.BICUBIC)
+    image, pillow = image_of(pixels), np.asarray(larger, float)
     assert np.abs(channels_last(images.resized(image, whole(image), 30)) - pillow).max() < 1.01
 
 
@@ -174,16 +181,29 @@ def test_normalising_subtracts_and_divides_per_channel() -> None:
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_jpegs_of_every_kind_become_rgb(mode: str) -> None:
-    image = images.decoded(imagenet_samples.jpeg(20, 10, 0, mode=mode), "x")
-    assert (image.mode, image.size) == ("RGB", (20, 10))
+    data = imagenet_samples.jpeg(20, 10, 0, mode=mode)
+    image = images.decoded(data, "x")
+    assert image.shape == (10, 20, 4) and image.dtype == np.uint8
+    rounding = 1 if mode == "CMYK" else 0  # of cyan times black, and so on
+    np.testing.assert_allclose(image[..., :3].astype(int), by_pillow(data), rtol=0, atol=rounding)
 
 
 def test_a_png_is_read_too() -> None:
     file = io.BytesIO()
-    image_of(np.full((4, 5, 3), 7)).save(file, "PNG")
-    assert (
-        np.asarray(images.decoded(file.getvalue(), "x")).tolist() == np.full((4, 5, 3), 7).tolist()
-    )
+    pixels = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    PIL.Image.fromarray(pixels).save(file, "PNG")
+    np.testing.assert_array_equal(images.decoded(file.getvalue(), "x")[..., :3], pixels)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_an_image_of_too_many_pixels_is_not_decoded(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (20, 10)).save(file, form)
+    monkeypatch.setattr(images, "MAX_PIXELS", 199)
+    with pytest.raises(ValueError, match=r"x: cannot be decoded .* 20 x 10 pixels, at most 199"):
+        images.decoded(file.getvalue(), "x")
 
 
 @pytest.mark.parametrize(
