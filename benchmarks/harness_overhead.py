@@ -20,10 +20,10 @@ from harness import fakes
 from harness.backend import Backend
 from harness.clock import Clock
 from harness.events import EventLog
+from harness.experiment import Experiment
 from harness.fakes import FakeBackend, Machine
 from harness.interruption import Interruption
 from harness.submission import Submission
-from harness.training import Experiment
 from harness.trial import run_trial
 from inputs import pipeline
 from spec.event_pb2 import TrialStarted

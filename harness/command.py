@@ -16,10 +16,10 @@ from harness.clock import Clock
 from harness.display import Display
 from harness.errors import LogError, UsageError
 from harness.events import EventLog
+from harness.experiment import Experiment
 from harness.interruption import Interruption
 from harness.resuming import Begun
 from harness.submission import Source
-from harness.training import Experiment
 from harness.trial import run_trial
 from inputs import pipeline, storage
 from spec import loading

@@ -16,11 +16,11 @@ from harness.checkpoint import Keeper
 from harness.clock import Clock
 from harness.errors import UsageError
 from harness.events import EventLog, read_log
+from harness.experiment import Experiment
 from harness.fakes import SECOND, FakeBackend, Machine
 from harness.interruption import Interruption
 from harness.lock import RunLock
 from harness.submission import Submission
-from harness.training import Experiment
 from harness.trial import run_trial
 from spec import timeline
 from spec.event_pb2 import Event, TrialStarted

@@ -2,17 +2,17 @@
 
 import dataclasses
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from harness import protocol
-from harness.backend import Backend, Batch
 from harness.checkpoint import Arrays, Checkpoint, Keeper
 from harness.clock import Clock
-from harness.errors import DataError, Interrupted, SubmissionError, printable
+from harness.errors import Interrupted, printable
 from harness.events import EventLog
+from harness.experiment import Experiment, InputQueue, check_structure, evaluate
 from harness.interruption import Interruption
 from harness.metrics_logger import MetricsLogger
 from harness.protocol import Standing
@@ -22,26 +22,6 @@ from spec.event_pb2 import CheckpointSaved, Evaluation, Remark, TrialStarted
 from spec.interface import TrainingCompleteError
 from spec.loading import rules_of
 from spec.timing_pb2 import Segment, TimingProtocol
-
-# Prefix of metric names -> split.
-_SPLITS = {"train": "eval_train", "validation": "validation", "test": "test"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Experiment:
-    """What a trial brings together.
-
-    Attributes:
-      hyperparameters: as submissions see them; None under self-tuning.
-      train_batches: the endless stream of batches from a number on, the first being 0.
-      eval_batches: one pass over a split, by its name in `Splits`.
-    """
-
-    backend: Backend
-    submission: Submission
-    hyperparameters: Any
-    train_batches: Callable[[int], Iterator[Batch]]
-    eval_batches: Callable[[str], Iterable[Batch]]
 
 
 class Training:
@@ -102,7 +82,7 @@ class Training:
         num_batches = 0
         if self._keeper and self._keeper.resumed:
             num_batches = self._restore(self._keeper.resumed)
-        self._input_queue = _InputQueue(experiment.train_batches(num_batches), backend, num_batches)
+        self._input_queue = InputQueue(experiment.train_batches(num_batches), backend, num_batches)
         self._train_state = _train_state(self._clock, self.standing)
         self._same_at_every_call = {
             "workload": workload,
@@ -213,8 +193,8 @@ class Training:
     def _evaluate(self, step: int) -> None:
         """EVALUATION and RECORD: not timed."""
         clock, trial = self._clock, self._trial
-        _check_structure(self._backend, self._params, self._model_state, self._structure)
-        metrics = _evaluate(
+        check_structure(self._backend, self._params, self._model_state, self._structure)
+        metrics = evaluate(
             trial,
             self._experiment,
             self._params,
@@ -320,31 +300,6 @@ def _first_difference(expected: Arrays, found: Arrays) -> str:
     return ""
 
 
-class _InputQueue:
-    """The input queue: batches on the devices. Its failures are not those of who asks it.
-
-    Attributes:
-      num_taken: batches taken since the trial began.
-    """
-
-    def __init__(self, batches: Iterator[Batch], backend: Backend, num_taken: int):
-        self._batches = batches
-        self._backend = backend
-        self.num_taken = num_taken
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        try:
-            batch = self._backend.place(next(self._batches))
-        except Exception as error:
-            name = type(error).__name__
-            raise DataError(f"the training data raised {name}: {printable(error)}") from error
-        self.num_taken += 1
-        return batch
-
-
 def _prepare_for_eval(
     submission: Submission, timing: TimingProtocol, log: EventLog
 ) -> Callable[..., Any] | None:
@@ -354,54 +309,6 @@ def _prepare_for_eval(
         log.append(remark=Remark(message=ignored))
         return None
     return submission.prepare_for_eval
-
-
-def _check_structure(
-    backend: Backend, params: Any, model_state: Any, expected: Mapping[str, str]
-) -> None:
-    """Raises a SubmissionError unless parameters and model state are what they began as, but for
-    their values.
-    """
-    try:
-        found = backend.structure(params, model_state)
-    except Exception as error:
-        raise SubmissionError(
-            f"the returned parameters ({type(params).__name__}) or model state "
-            f"({type(model_state).__name__}) are not as init_model_fn gave them: {printable(error)}"
-        ) from error
-    for name in [*expected, *found]:
-        if found.get(name) != expected.get(name):
-            raise SubmissionError(
-                f"{name} was returned as {found.get(name, 'nothing')}, "
-                f"expected {expected.get(name, 'no such array')}"
-            )
-
-
-def _evaluate(
-    trial: TrialStarted,
-    experiment: Experiment,
-    params: Any,
-    model_state: Any,
-    eval_rng: Any,
-    interruption: Interruption,
-) -> dict[str, float]:
-    """Metrics of all splits, under their official names."""
-
-    def stoppable(batches: Iterable[Batch]) -> Iterator[Batch]:
-        for batch in batches:
-            interruption.check()
-            yield batch
-
-    metrics: dict[str, float] = {}
-    for prefix, split in _SPLITS.items():
-        if not trial.workload.splits.HasField(split):
-            continue
-        batches = stoppable(experiment.eval_batches(split))
-        values = experiment.backend.evaluate(params, model_state, eval_rng, batches)
-        metrics |= {f"{prefix}/{name}": float(value) for name, value in values.items()}
-        if prefix != "train":
-            metrics[f"{prefix}/num_examples"] = getattr(trial.workload.splits, split)
-    return metrics
 
 
 def _official_times(clock: Clock) -> dict[str, float]:

@@ -9,9 +9,10 @@ from harness.checkpoint import Keeper
 from harness.clock import Clock
 from harness.errors import Interrupted, SubmissionError, printable
 from harness.events import EventLog
+from harness.experiment import Experiment
 from harness.interruption import Interruption
 from harness.protocol import Standing
-from harness.training import Experiment, Training
+from harness.training import Training
 from spec.event_pb2 import TrialEnded, TrialStarted
 from spec.metrics import metric_name
 from spec.timing_pb2 import Outcome, Segment

@@ -9,10 +9,10 @@ import pytest
 from harness import checkpoint, fakes, protocol, run_folder, verify
 from harness.checkpoint import Keeper
 from harness.clock import Clock
+from harness.experiment import Experiment
 from harness.fakes import FakeBackend, Machine
 from harness.interruption import Interruption
 from harness.submission import Source, Submission
-from harness.training import Experiment
 from harness.trial import run_trial
 from spec import loading
 from spec.command_line import USAGE_ERROR
