@@ -45,6 +45,9 @@ OFFICIAL = {
     "imagenet_resnet": Official(Seconds(1.549, 2.930), Seconds(1.419, 1.418)),
     "imagenet_vit": Official(Seconds(0.5887, 1.069), Seconds(0.8570, 0.8570)),
     "ogbg": Official(Seconds(0.0451, 0.0743), Seconds(0.0539, 0.0540)),
+    "wmt": Official(Seconds(1.515, 2.683), Seconds(1.864, 1.864)),
+    "librispeech_conformer": Official(Seconds(2.420, 4.580), Seconds(3.320, 3.320)),
+    "librispeech_deepspeech": Official(Seconds(7.171, 11.595), Seconds(3.928, 3.928)),
 }
 MEASURED = (("jax", 2), ("pytorch", 1), ("jax", 1))
 
