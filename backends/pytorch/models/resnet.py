@@ -107,7 +107,7 @@ class Model(nn.Module):
                 inputs = width * block.expansion
         self.head = Dense(inputs, config.num_classes, kernel_init=normal(0.01), output_layer=True)
         # As the images come: weights in another order are copied at every use.
-        self.to(memory_format=torch.channels_last)
+        nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
 
     def forward(self, x_BHWC: Tensor, how: Pass) -> Tensor:
         x_BCHW = x_BHWC.permute(0, 3, 1, 2)
