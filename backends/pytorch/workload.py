@@ -91,6 +91,13 @@ class Workload(WorkloadInterface):
         return {name: ParameterType(p[0].type) for name, p in self._by_torch_name.items()}
 
     @property
+    def num_stacked(self) -> dict[str, int]:
+        """How many parameters stand in each of PyTorch's tensors, one behind the other along the
+        first axis: 4 in those of an LSTM, otherwise 1.
+        """
+        return {name: len(parts) for name, parts in self._by_torch_name.items()}
+
+    @property
     def initial_state(self) -> dict[str, np.ndarray]:
         """First batch statistics by canonical name."""
         state = {}
