@@ -89,7 +89,7 @@ def parameters(optimizer):
 
 def num_stacked(workload, model):
     """How many parameters stand in each of a model's tensors, in the tensors' order."""
-    return [workload.num_stacked[name] for name, _ in model.named_parameters()]
+    return [len(workload.parameters_by_tensor[name]) for name, _ in model.named_parameters()]
 
 
 def unstacked(tensors, counts):

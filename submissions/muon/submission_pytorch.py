@@ -60,7 +60,7 @@ def optimizer(workload, model, point):
     others = [p for name, p in model.named_parameters() if name not in names]
     matrices = {
         "params": [model.get_parameter(name) for name in names],
-        "num_stacked": [workload.num_stacked[name] for name in names],
+        "num_stacked": [len(workload.parameters_by_tensor[name]) for name in names],
         "beta": point.muon_beta,
         "weight_decay": point.muon_weight_decay,
         "lr_multiplier": point.muon_lr_multiplier,
