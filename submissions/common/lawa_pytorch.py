@@ -25,7 +25,10 @@ def functions(average):
 
     def init_optimizer_state(workload, model_params, model_state, hyperparameters, rng):
         nadamw = start(workload, model_params, model_state, hyperparameters, rng)
-        return nadamw | {"average": average.init(values(model_params), hyperparameters), "trained": []}
+        return nadamw | {
+            "average": average.init(values(model_params), hyperparameters),
+            "trained": [],
+        }
 
     def update_params(
         workload,
