@@ -7,8 +7,9 @@ from jax.sharding import Mesh, PartitionSpec
 
 
 def inverse_roots(matrices, before, roots, epsilon, relative=False):
-    """(A + e I)^(-1/p) of every matrix of a stack [N, d, d] with its p; `before` where that is not
-    finite. `relative` says that e is epsilon times the largest eigenvalue and not epsilon. Every device computes its share of the stack.
+    """(A + e I)^(-1/p) of every matrix of a stack [N, d, d] with its p; `before` where that is
+    not finite. `relative` says that e is epsilon times the largest eigenvalue and not epsilon. Every
+    device computes its share of the stack.
     """
     devices = jax.devices()
     padding = -len(roots) % len(devices)

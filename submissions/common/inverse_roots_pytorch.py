@@ -5,8 +5,9 @@ from torch import distributed
 
 
 def inverse_roots(matrices, before, roots, epsilon, relative=False):
-    """(A + e I)^(-1/p) of every matrix of a stack [N, d, d] with its p; `before` where that is not
-    finite. `relative` says that e is epsilon times the largest eigenvalue and not epsilon. Every process computes its share of the stack.
+    """(A + e I)^(-1/p) of every matrix of a stack [N, d, d] with its p; `before` where that is
+    not finite. `relative` says that e is epsilon times the largest eigenvalue and not epsilon. Every
+    process computes its share of the stack.
     """
     world, rank = 1, 0
     if distributed.is_initialized():
