@@ -52,9 +52,9 @@ MISTAKES = [
         "nadamw",
         NADAM,
         "torch._foreach_div_(scale, (1 - b2**t) ** (1 / power))\n"
-        '            torch._foreach_add_(scale, group["epsilon"])',
+        '        torch._foreach_add_(scale, group["epsilon"])',
         'torch._foreach_add_(scale, group["epsilon"])\n'
-        "            torch._foreach_div_(scale, (1 - b2**t) ** (1 / power))",
+        "        torch._foreach_div_(scale, (1 - b2**t) ** (1 / power))",
         "eps added before the bias correction",
     ),
     Mistake("nadamw", OWN, "EPSILON = 1e-8", "EPSILON = 1e-6", "eps 1e-06"),
@@ -89,9 +89,9 @@ MISTAKES = [
         "nadamw",
         NADAM,
         'torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])\n'
-        '            torch._foreach_addcdiv_(params, ahead, scale, -group["lr"] / (1 - b1**t))',
+        '        torch._foreach_addcdiv_(params, ahead, scale, -group["lr"] / (1 - b1**t))',
         'torch._foreach_addcdiv_(params, ahead, scale, -group["lr"] / (1 - b1**t))\n'
-        '            torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])',
+        '        torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])',
         "weight decay after the step",
     ),
     Mistake("nadamw", OWN, "point.weight_decay", "0.0", "no weight decay"),

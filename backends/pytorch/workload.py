@@ -74,8 +74,10 @@ class Workload(WorkloadInterface):
         return found
 
     @functools.cached_property
-    def _by_torch_name(self) -> dict[str, list[Parameter]]:
-        """The parameters that stand in each of PyTorch's tensors, one behind the other."""
+    def parameters_by_tensor(self) -> dict[str, list[Parameter]]:
+        """The parameters that stand in each of PyTorch's tensors, by its name, one behind the other
+        along its first axis: 4 of one shape in those of an LSTM, otherwise 1.
+        """
         result: dict[str, list[Parameter]] = {}
         walked = layers.walk(self.abstract_model())
         for (_, torch_name, _), parameter in zip(walked, self.parameters, strict=True):
@@ -84,11 +86,11 @@ class Workload(WorkloadInterface):
 
     @property
     def param_shapes(self) -> dict[str, ShapeTuple]:
-        return {name: ShapeTuple(torch_shape(*p)) for name, p in self._by_torch_name.items()}
+        return {name: ShapeTuple(torch_shape(*p)) for name, p in self.parameters_by_tensor.items()}
 
     @property
     def model_params_types(self) -> dict[str, ParameterType]:
-        return {name: ParameterType(p[0].type) for name, p in self._by_torch_name.items()}
+        return {name: ParameterType(p[0].type) for name, p in self.parameters_by_tensor.items()}
 
     @property
     def initial_state(self) -> dict[str, np.ndarray]:
@@ -165,7 +167,7 @@ class Workload(WorkloadInterface):
             name: as_tensor(
                 stacked([to_torch_layout(part, gradients[part.name]) for part in parts])
             )
-            for name, parts in self._by_torch_name.items()
+            for name, parts in self.parameters_by_tensor.items()
         }
 
     def export_gradients(self, params: nn.Module) -> dict[str, np.ndarray]:
@@ -175,7 +177,7 @@ class Workload(WorkloadInterface):
     def _canonical(self, tensors: dict[str, Any]) -> dict[str, np.ndarray]:
         canonical = {
             part.name: to_canonical(part, held)
-            for name, parts in self._by_torch_name.items()
+            for name, parts in self.parameters_by_tensor.items()
             for part, held in zip(
                 parts, unstacked(as_array(tensors[name]), len(parts)), strict=True
             )

@@ -101,14 +101,20 @@ def statistics(workload, params, model_state, batch, rng, dropout_rate):
     )[1]
 
 
-def functions(variant, self_tuning):
+def functions(variant, self_tuning, optimizer=schedule_free):
     """Returns (init_optimizer_state, update_params, prepare_for_eval) of a submission.
 
     The optimizer state is (state, update function, whether the parameters are x at the moment).
+
+    Args:
+      variant: of Schedule-Free.
+      self_tuning: the point where the benchmark gives none.
+      optimizer: (point, variant) -> transformation from gradients to the way of y, with z in its
+        state.
     """
 
     def init_optimizer_state(workload, model_params, model_state, hyperparameters, rng):
-        transformation = schedule_free(hyperparameters or self_tuning, variant)
+        transformation = optimizer(hyperparameters or self_tuning, variant)
         return jax.jit(transformation.init)(model_params), transformation.update, False
 
     def update_params(

@@ -98,15 +98,20 @@ def has_statistics(model):
     return any(name.endswith("running_mean") for name, _ in model.named_buffers())
 
 
-def functions(variant, self_tuning):
+def functions(variant, self_tuning, optimizer_class=ScheduleFree):
     """Returns (init_optimizer_state, update_params, prepare_for_eval) of a submission.
 
-    The optimizer state is {"optimizer": ScheduleFree}.
+    The optimizer state is {"optimizer": optimizer_class}.
+
+    Args:
+      variant: of Schedule-Free.
+      self_tuning: the point where the benchmark gives none.
+      optimizer_class: ScheduleFree, or one that takes other steps.
     """
 
     def init_optimizer_state(workload, model_params, model_state, hyperparameters, rng):
         point = hyperparameters or self_tuning
-        return {"optimizer": ScheduleFree(model_params.parameters(), point, variant)}
+        return {"optimizer": optimizer_class(model_params.parameters(), point, variant)}
 
     def update_params(
         workload,

@@ -87,6 +87,16 @@ def parameters(optimizer):
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
+def num_stacked(workload, model):
+    """How many parameters stand in each of a model's tensors, in the tensors' order."""
+    return [len(workload.parameters_by_tensor[name]) for name, _ in model.named_parameters()]
+
+
+def unstacked(tensors, counts):
+    """Views of the single parameters that stand in tensors, for what is one number a parameter."""
+    return [part for x, count in zip(tensors, counts, strict=True) for part in x.chunk(count)]
+
+
 def gradients(model):
     return [p.grad for p in model.parameters() if p.grad is not None]
 

@@ -3,12 +3,11 @@
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 import optax
 from jax import numpy as jnp
-from jax.sharding import Mesh, PartitionSpec
 
 from submissions.common import batch_sizes, training_jax
+from submissions.common.inverse_roots_jax import inverse_roots
 from submissions.common.layouts_jax import in_torch_layout
 from submissions.distributed_shampoo import blocks
 from submissions.distributed_shampoo.settings import BATCH_SIZES, schedule
@@ -98,38 +97,6 @@ def outer_products(tensors, plan):
             rows = jnp.moveaxis(part, axis, 0).reshape(size, -1)
             found[size].append(rows @ rows.T)
     return {size: jnp.stack(matrices) for size, matrices in found.items()}
-
-
-def inverse_roots(matrices, before, roots, epsilon):
-    """(A + epsilon I)^(-1/p) of every matrix of a stack [N, d, d] with its p; `before` where that is
-    not finite. Every device computes its share of the stack.
-    """
-    devices = jax.devices()
-    padding = -len(roots) % len(devices)
-    padded = jnp.pad(matrices, ((0, padding), (0, 0), (0, 0)))
-    exponents = jnp.asarray(-1 / np.pad(roots, (0, padding), constant_values=1), matrices.dtype)
-
-    def share(matrices, exponents):
-        # One matrix after the other: on few CPU cores a batch waits for its own threads for ever
-        # (jax 0.10.2).
-        values, vectors = jax.lax.map(jnp.linalg.eigh, matrices)
-        values = (
-            values - jnp.minimum(values[:, :1], 0) + epsilon
-        )  # ascending: the first is smallest
-        powers = values ** exponents[:, None]
-        return (vectors * powers[:, None, :]) @ vectors.mT
-
-    parts, whole = PartitionSpec("devices"), PartitionSpec()
-    mesh = Mesh(np.array(devices), ("devices",))
-
-    def gathered(*arrays):
-        return jax.lax.all_gather(share(*arrays), "devices", tiled=True)
-
-    spread = jax.shard_map(
-        gathered, mesh=mesh, in_specs=(parts, parts), out_specs=whole, check_vma=False
-    )
-    new = spread(padded, exponents)[: len(roots)]
-    return jnp.where(jnp.isfinite(new).all((1, 2), keepdims=True), new, before)
 
 
 def preconditioned(filtered, grafted, number, plan, roots):

@@ -1,9 +1,9 @@
 """Distributed Shampoo in PyTorch. README.md has the formulas, blocks.py the cutting of tensors."""
 
 import torch
-from torch import distributed
 
 from submissions.common import batch_sizes, training_pytorch
+from submissions.common.inverse_roots_pytorch import inverse_roots
 from submissions.distributed_shampoo import blocks
 from submissions.distributed_shampoo.settings import BATCH_SIZES, schedule
 
@@ -81,32 +81,6 @@ def add_outer_products(factors, tensors, plan, b2):
         for axis, (size, index) in enumerate(block.places):
             rows = part.movedim(axis, 0).reshape(size, -1)
             factors[size][index].addmm_(rows, rows.T, alpha=1 - b2)
-
-
-def inverse_roots(matrices, before, roots, epsilon):
-    """(A + epsilon I)^(-1/p) of every matrix of a stack [N, d, d] with its p; `before` where that is
-    not finite. Every process computes its share of the stack.
-    """
-    world, rank = 1, 0
-    if distributed.is_initialized():
-        world, rank = distributed.get_world_size(), distributed.get_rank()
-    padding = -len(roots) % world
-    padded = torch.cat([matrices, matrices.new_zeros(padding, *matrices.shape[1:])])
-    exponents = -1 / matrices.new_tensor([*roots, *[1] * padding])
-
-    def share(matrices, exponents):
-        values, vectors = torch.linalg.eigh(matrices)
-        values = values - torch.clamp(values[:, :1], max=0) + epsilon  # ascending
-        powers = values ** exponents[:, None]
-        return (vectors * powers[:, None, :]) @ vectors.mT
-
-    part = share(padded.chunk(world)[rank], exponents.chunk(world)[rank])
-    new = part
-    if world > 1:
-        new = torch.empty_like(padded)
-        distributed.all_gather_into_tensor(new, part.contiguous())
-    new = new[: len(roots)]
-    return torch.where(new.isfinite().all(-1).all(-1)[:, None, None], new, before)
 
 
 def preconditioned(filtered, grafted, number, plan, roots):

@@ -1,0 +1,1 @@
+"""AdEMAMix with linear warm-up and cosine decay."""

@@ -1,0 +1,1 @@
+"""NadamW, evaluated at a moving average of its parameters."""

@@ -1,0 +1,1 @@
+"""NadamW, evaluated at the mean of its latest parameters."""

@@ -1,0 +1,1 @@
+"""Muon for matrices, NadamW for the rest."""

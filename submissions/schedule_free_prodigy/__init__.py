@@ -1,0 +1,1 @@
+"""Prodigy with averaged steps instead of a schedule."""
