@@ -41,9 +41,11 @@ def plan(shapes: Sequence[Shape]) -> Plan:
     matrices = tuple(matrix_shape(shape) for shape in shapes)
     stacks: dict[Shape, list[Block]] = {}
     for number, shape in enumerate(matrices):
-        for slices in itertools.product(*map(cuts, shape)) if shape else ():
-            size = tuple(part.stop - part.start for part in slices)
-            stacks.setdefault(size, []).append(Block(number, slices))
+        if shape is None:
+            continue
+        for rows, columns in itertools.product(*map(cuts, shape)):
+            size = (rows.stop - rows.start, columns.stop - columns.start)
+            stacks.setdefault(size, []).append(Block(number, (rows, columns)))
     return Plan(matrices, {size: tuple(blocks) for size, blocks in stacks.items()})
 
 

@@ -106,8 +106,6 @@ class Model(nn.Module):
                 self.blocks.append(block(config, inputs, width, stride))
                 inputs = width * block.expansion
         self.head = Dense(inputs, config.num_classes, kernel_init=normal(0.01), output_layer=True)
-        # As the images come: weights in another order are copied at every use.
-        nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
 
     def forward(self, x_BHWC: Tensor, how: Pass) -> Tensor:
         x_BCHW = x_BHWC.permute(0, 3, 1, 2)
