@@ -14,6 +14,7 @@ _HELP = """\
 usage: tandem COMMAND ...
 
   run --backend jax|pytorch ...   train a workload with a submission
+  plan SUBMISSION                 all trials of a campaign, their hours and cost, into a file
   list                            workloads, submissions, rulesets and hardware
   describe WORKLOAD               model, parameters, data, targets and budgets of a workload
   parameters WORKLOAD             list a model's parameters; write the list into the specification
@@ -98,6 +99,12 @@ def _data(argv: Sequence[str]) -> int:
     return data.main(argv)
 
 
+def _plan(argv: Sequence[str]) -> int:
+    from cli import plan
+
+    return plan.main(argv)
+
+
 def _score(argv: Sequence[str]) -> int:
     return importlib.import_module("scoring.score").main(argv)
 
@@ -116,6 +123,7 @@ def _port(argv: Sequence[str]) -> int:
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "run": _run,
+    "plan": _plan,
     "list": _list,
     "describe": _describe,
     "parameters": _parameters,

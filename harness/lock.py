@@ -31,7 +31,7 @@ class RunLock:
         except OSError as error:
             os.close(self._file)
             if isinstance(error, BlockingIOError):
-                raise UsageError(f"another process runs the trial of {folder}") from error
+                raise UsageError(f"another process works on {folder}") from error
             raise UsageError(f"{folder / FILE} cannot be locked: {error.strerror}") from error
 
     def note(self, step: int, timed_sec: float) -> None:
