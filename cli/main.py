@@ -16,6 +16,7 @@ usage: tandem COMMAND ...
   run --backend jax|pytorch ...   train a workload with a submission
   plan SUBMISSION                 all trials of a campaign, their hours and cost, into a file
   campaign PLAN                   run the trials of a plan, some at a time, or go on with them
+  status RUNS...                  how far trials are, and when they will be through; --watch
   list                            workloads, submissions, rulesets and hardware
   describe WORKLOAD               model, parameters, data, targets and budgets of a workload
   parameters WORKLOAD             list a model's parameters; write the list into the specification
@@ -112,6 +113,12 @@ def _campaign(argv: Sequence[str]) -> int:
     return campaign.main(argv)
 
 
+def _status(argv: Sequence[str]) -> None:
+    from cli import status
+
+    status.main(argv)
+
+
 def _score(argv: Sequence[str]) -> int:
     return importlib.import_module("scoring.score").main(argv)
 
@@ -132,6 +139,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "run": _run,
     "plan": _plan,
     "campaign": _campaign,
+    "status": _status,
     "list": _list,
     "describe": _describe,
     "parameters": _parameters,
