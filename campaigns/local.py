@@ -15,11 +15,12 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 
 from campaigns import leash
-from campaigns.task import Results, Task, is_worth_a_retry
+from campaigns.task import Results, Task
 from harness.errors import UsageError
 
 GRACE_SEC = 120.0  # for a checkpoint, after the step or batch that is running
 _DEVICES = "CUDA_VISIBLE_DEVICES"
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 Environment = Mapping[str, str]  # what a process has besides the variables of this one
 
@@ -68,17 +69,20 @@ class _Running:
     process: subprocess.Popen[bytes]
 
 
-class _Messages:
-    """A context in which signals are read like messages, whichever thread they reach."""
+class Messages:
+    """A context in which signals are read like messages, whichever thread they reach: SIGINT, SIGTERM
+    and those that are named.
+    """
 
-    _NUMBERS = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM)
+    def __init__(self, *others: signal.Signals):
+        self._numbers = (*_STOPPING, *others)
 
-    def __enter__(self) -> "_Messages":
+    def __enter__(self) -> "Messages":
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        self._usual = {number: signal.signal(number, self._ignore) for number in self._NUMBERS}
+        self._usual = {number: signal.signal(number, self._ignore) for number in self._numbers}
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -92,10 +96,10 @@ class _Messages:
         """Python only writes down a signal that has a handler."""
 
     def wait(self, timeout_sec: float | None = None) -> signal.Signals | None:
-        """Waits for signals. Returns one that asks to stop, or None: a child ended, or time is up."""
+        """Waits for signals. Returns one that asks to stop, or None: another came, or time is up."""
         ready, _, _ = select.select([self._reader], [], [], timeout_sec)
         numbers = self._reader.recv(4096) if ready else b""
-        return next((signal.Signals(n) for n in numbers if n != signal.SIGCHLD), None)
+        return next((signal.Signals(n) for n in numbers if n in _STOPPING), None)
 
 
 def run(
@@ -119,7 +123,7 @@ def run(
     free = list(slots)
     running: list[_Running] = []
     results = Results()
-    with _Messages() as messages:
+    with Messages(signal.SIGCHLD) as messages:
         try:
             while waiting or running:
                 while waiting and free:
@@ -133,7 +137,8 @@ def run(
                 for ended in [one for one in running if _has_ended(one.process)]:
                     running.remove(ended)
                     free.append(ended.slot)
-                    _finish(ended.task, ended.process.wait(), results, num_retries, waiting, report)
+                    if results.add(ended.task, ended.process.wait(), num_retries, report):
+                        waiting.append(ended.task)
         finally:
             _stop(running, messages)
             for stopped in running:
@@ -162,26 +167,6 @@ def _place(slot: Environment) -> str:
     return f" on device {slot[_DEVICES]}" if _DEVICES in slot else ""
 
 
-def _finish(
-    task: Task,
-    status: int,
-    results: Results,
-    num_retries: int,
-    waiting: "collections.deque[Task]",
-    report: Callable[[str], None],
-) -> None:
-    """Takes note of an end, and puts the task back where another attempt is worth it."""
-    results.statuses[task.name] = status
-    results.attempts[task.name] += 1
-    again = ""
-    if is_worth_a_retry(status):
-        left = num_retries + 1 - results.attempts[task.name]
-        again = f"; {left} attempts left" if left else "; no attempt is left"
-        if left:
-            waiting.append(task)
-    report(f"{task.name}: {task.end(status)}{again}")
-
-
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
     """Whether the process has ended; then what it left in its group is killed. As long as it is not
     waited for, its number is nobody else's.
@@ -193,7 +178,7 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
     return True
 
 
-def _stop(running: Sequence[_Running], messages: _Messages) -> None:
+def _stop(running: Sequence[_Running], messages: Messages) -> None:
     """Ends all processes and their groups."""
     left = [one.process for one in running]
     for process in left:

@@ -6,7 +6,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from campaigns import progress
@@ -74,6 +74,18 @@ class Results:
     statuses: dict[str, int] = dataclasses.field(default_factory=dict)
     attempts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     stopped_by: signal.Signals | None = None
+
+    def add(self, task: Task, status: int, num_retries: int, report: Callable[[str], None]) -> bool:
+        """Takes note of an attempt's end and reports it. Whether to try again."""
+        self.statuses[task.name] = status
+        self.attempts[task.name] += 1
+        if not is_worth_a_retry(status):
+            report(f"{task.name}: {task.end(status)}")
+            return False
+        left = num_retries + 1 - self.attempts[task.name]
+        again = f"{left} attempts left" if left else "no attempt is left"
+        report(f"{task.name}: {task.end(status)}; {again}")
+        return left > 0
 
 
 def is_worth_a_retry(status: int) -> bool:

@@ -1,9 +1,11 @@
 """`tandem campaign`: runs the trials of a plan. Giving the command again goes on where it stopped."""
 
+import argparse
 import collections
 import contextlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from campaigns import local, progress, task
 from campaigns import plan as plans
@@ -31,6 +33,8 @@ def main(argv: Sequence[str]) -> int:
     add("plan", type=user_path, metavar="PLAN", help="what `tandem plan` wrote")
     add("--out", type=user_path, metavar="DIR",
         help="folder of all run folders (default: runs/<name of the plan>)")
+    add("--executor", choices=["local", "slurm"], default="local",
+        help="processes of this machine (default), or jobs of a Slurm cluster")
     add("--jobs", type=count, metavar="N",
         help="trials at a time (default: as many as there are GPUs for, else one)")
     add("--devices-per-trial", type=count, default=1, metavar="N",
@@ -39,6 +43,9 @@ def main(argv: Sequence[str]) -> int:
         help="further attempts for a trial that ended for no fault of its own (default: 2)")
     add("--data-dir", metavar="DIR",
         help=f"parent folder of prepared data (default: ${storage.VARIABLE} or ~/tandem_data)")
+    add("--slurm", type=_option, action="append", default=[], metavar="KEY=VALUE",
+        help="option of submitit's Slurm executor: partition, time (in minutes), gpus_per_node, "
+        "cpus_per_task, mem ...; can be given several times")
     # fmt: on
     arguments = parser.parse_args(argv)
     root = arguments.out or user_path(f"runs/{arguments.plan.stem}")
@@ -47,14 +54,13 @@ def main(argv: Sequence[str]) -> int:
         plan = plans.read(arguments.plan)
         if changes := list(plans.outdated(plan)):
             raise UsageError(f"{arguments.plan} is out of date, make another: {'; '.join(changes)}")
-        slots = local.slots(arguments.jobs, local.visible_devices(), arguments.devices_per_trial)
         root.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(RunLock(root)):
             plans.write(plan, root / plans.FILE)
             every = [task.of_trial(trial, root, data_dir) for trial in plans.trials(plan)]
             left = [one for one in every if not progress.read(one.folder).is_final]
             _say(f"{len(every)} trials, {len(every) - len(left)} have come to their end")
-            results = local.run(left, slots, arguments.retries, _say)
+            results = _run(arguments, left, root)
             status = _summarize(every, results)
             if results.stopped_by is None:
                 names = [workload.name for workload in plan.workloads]
@@ -63,6 +69,24 @@ def main(argv: Sequence[str]) -> int:
     except (UsageError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
+
+
+def _option(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not (key and sign and value):
+        raise argparse.ArgumentTypeError(f"{text!r}, expected KEY=VALUE")
+    return key, value
+
+
+def _run(arguments: argparse.Namespace, tasks: Sequence[Task], root: Path) -> Results:
+    """Runs tasks on the executor that the arguments name."""
+    if arguments.executor == "slurm":
+        from campaigns import slurm
+
+        options = dict(arguments.slurm)
+        return slurm.run(tasks, root, arguments.jobs, options, arguments.retries, _say)
+    slots = local.slots(arguments.jobs, local.visible_devices(), arguments.devices_per_trial)
+    return local.run(tasks, slots, arguments.retries, _say)
 
 
 def _say(line: str) -> None:
