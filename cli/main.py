@@ -17,6 +17,9 @@ _HELP = """\
 usage: tandem COMMAND ...
 
   run --backend jax|pytorch ...   train a workload with a submission
+  plan SUBMISSION                 all trials of a campaign, their hours and cost, into a file
+  campaign PLAN                   run the trials of a plan, some at a time, or go on with them
+  status RUNS...                  how far trials are, and when they will be through; --watch
   list                            workloads, submissions, rulesets and hardware
   describe WORKLOAD               model, parameters, data, targets and budgets of a workload
   parameters WORKLOAD             list a model's parameters; write the list into the specification
@@ -119,6 +122,24 @@ def _data(argv: Sequence[str]) -> int:
     return data.main(argv)
 
 
+def _plan(argv: Sequence[str]) -> int:
+    from cli import plan
+
+    return plan.main(argv)
+
+
+def _campaign(argv: Sequence[str]) -> int:
+    from cli import campaign
+
+    return campaign.main(argv)
+
+
+def _status(argv: Sequence[str]) -> None:
+    from cli import status
+
+    status.main(argv)
+
+
 def _score(argv: Sequence[str]) -> int:
     return importlib.import_module("scoring.score").main(argv)
 
@@ -137,6 +158,9 @@ def _port(argv: Sequence[str]) -> int:
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "run": _run,
+    "plan": _plan,
+    "campaign": _campaign,
+    "status": _status,
     "list": _list,
     "describe": _describe,
     "parameters": _parameters,

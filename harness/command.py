@@ -29,6 +29,7 @@ from spec.ruleset_pb2 import Ruleset
 from spec.submission_pb2 import Framework
 from spec.timing_pb2 import Outcome
 from spec.user_paths import user_path
+from spec.workload_pb2 import Workload
 
 _FRAMEWORKS = {"jax": Framework.JAX, "pytorch": Framework.PYTORCH}
 EXIT_STATUS = {
@@ -102,7 +103,7 @@ def parser(backend: str) -> OneLineParser:
     )
     add(
         "--seed",
-        type=_integer(0, 2**64 - 1),
+        type=integer(0, 2**64 - 1),
         default=0,
         metavar="N",
         help="what all randomness follows from (default: 0)",
@@ -130,7 +131,7 @@ def parser(backend: str) -> OneLineParser:
     )
     add(
         "--max-steps",
-        type=_integer(1, _LARGEST),
+        type=integer(1, _LARGEST),
         default=0,
         metavar="N",
         help="end the trial after this many steps",
@@ -144,22 +145,28 @@ def parser(backend: str) -> OneLineParser:
     add("--rules", default="v0.6", metavar="VERSION", help="version of the rules (default: v0.6)")
     add(
         "--trial",
-        type=_integer(1, _LARGEST),
+        type=integer(1, _LARGEST),
         default=1,
         metavar="N",
         help="external: the point to use, from 1 (default: 1)",
     )
     add(
         "--study",
-        type=_integer(0, _LARGEST),
+        type=integer(0, _LARGEST),
         default=0,
         metavar="N",
         help="number of the study, from 0 (default: 0)",
     )
-    add(
+    points = parser.add_mutually_exclusive_group()
+    points.add_argument(
         "--hparams",
         metavar="FILE",
         help="external: search space or list of points to use, not the submission's own",
+    )
+    points.add_argument(
+        "--point",
+        metavar="JSON",
+        help="external: the hyperparameters themselves; --trial is then but a number",
     )
     return parser
 
@@ -170,7 +177,9 @@ def _given(text: str) -> str:
     return text
 
 
-def _integer(low: int, high: int) -> Any:
+def integer(low: int, high: int) -> Any:
+    """Reader of an argument that is an integer from `low` to `high`."""
+
     def parse(text: str) -> int:
         try:
             value = int(text)
@@ -264,8 +273,7 @@ def describe(arguments: argparse.Namespace, framework: Framework) -> tuple[Trial
     Raises:
       UsageError, SpecError: an unknown name, a malformed file, or things that do not go together.
     """
-    runnable = filter(_is_runnable, loading.names("workloads"))
-    workload = loading.load_workload(loading.one_of(arguments.workload, runnable, "workload"))
+    workload = runnable_workload(arguments.workload)
     loading.one_of(arguments.rules, loading.ruleset_versions(), "version of the rules")
     ruleset = loading.load_ruleset(arguments.rules, arguments.ruleset)
     rules = loading.rules_of(workload, ruleset.version)
@@ -286,6 +294,14 @@ def describe(arguments: argparse.Namespace, framework: Framework) -> tuple[Trial
     return trial, source
 
 
+def runnable_workload(name: str) -> Workload:
+    """The workload of that name; SpecError if there is none that can be trained."""
+    names = loading.names("workloads")
+    if name not in names or not _is_runnable(name):  # to look at all of them takes a while
+        names = list(filter(_is_runnable, names))
+    return loading.load_workload(loading.one_of(name, names, "workload"))
+
+
 def _is_runnable(name: str) -> bool:
     """Whether a backend has the workload's model and something reads its data."""
     workload = loading.load_workload(name)
@@ -300,20 +316,11 @@ def choose_point(
     Raises:
       UsageError: there is no such trial, or the submission does not stand for the ruleset.
     """
-    name = source.manifest.name
-    if trial.ruleset.tuning == Ruleset.SELF:
-        if arguments.hparams:
-            raise UsageError(
-                "--hparams does not go with --ruleset self, which has no hyperparameters"
-            )
-        if not source.manifest.self_tuning:
-            raise UsageError(f"submission {name} does not tune itself; use --ruleset external")
-        return None
-    path = user_path(arguments.hparams) if arguments.hparams else source.search_space()
+    if arguments.point is not None:
+        return _stated_point(arguments.point, trial.ruleset)
+    path = search_space(arguments.hparams, trial.ruleset, source)
     if path is None:
-        raise UsageError(
-            f"submission {name} has no search space; give --hparams FILE, or use --ruleset self"
-        )
+        return None
     points = tuning.read_points(path, trial.ruleset.trials_per_study, seed=trial.study)
     if trial.trial > len(points):
         raise UsageError(
@@ -322,6 +329,41 @@ def choose_point(
     point = points[trial.trial - 1]
     tuning.as_object(point)
     return point
+
+
+def _stated_point(text: str, ruleset: Ruleset) -> tuning.Point:
+    if ruleset.tuning == Ruleset.SELF:
+        raise UsageError("--point does not go with --ruleset self, which has no hyperparameters")
+    try:
+        point = tuning.read_point(text)
+        tuning.as_object(point)
+    except UsageError as error:
+        raise UsageError(f"--point: {error}") from error
+    return point
+
+
+def search_space(given: str | None, ruleset: Ruleset, source: Source) -> Path | None:
+    """The file that has the points of a submission: the one `given`, else its own; None under
+    self-tuning.
+
+    Raises:
+      UsageError: the submission does not stand for the ruleset, or there is no such file.
+    """
+    name = source.manifest.name
+    if ruleset.tuning == Ruleset.SELF:
+        if given:
+            raise UsageError(
+                "--hparams does not go with --ruleset self, which has no hyperparameters"
+            )
+        if not source.manifest.self_tuning:
+            raise UsageError(f"submission {name} does not tune itself; use --ruleset external")
+        return None
+    path = user_path(given) if given else source.search_space()
+    if path is None:
+        raise UsageError(
+            f"submission {name} has no search space; give --hparams FILE, or use --ruleset self"
+        )
+    return path
 
 
 def set_up(

@@ -153,6 +153,12 @@ def test_seed_and_study_reach_data_and_points(place: Path, monkeypatch: pytest.M
     assert len(set(rates)) > 1  # the first trial is another point
 
 
+def test_a_point_can_be_given_as_it_is(place: Path) -> None:
+    assert run("--trial", "300", "--point", '{"rate": 0.125}') == 0
+    started = read_log(place / "run" / "events.jsonl").events[1].trial_started
+    assert (started.trial, dict(started.hyperparameters)) == (300, {"rate": 0.125})
+
+
 def test_a_step_limit(place: Path) -> None:
     assert run("--max-steps", "1") == 0
     ended = read_log(place / "run" / "events.jsonl").events[-1].trial_ended
@@ -205,6 +211,11 @@ def test_a_module_that_lacks_a_function_is_recorded(place: Path) -> None:
         (["--hparams", "nowhere.json"], "nowhere.json: No such file"),
         (["--ruleset", "self"], "submission mine does not tune itself; use --ruleset external"),
         (["--ruleset", "self", "--hparams", "x"], "--hparams does not go with --ruleset self"),
+        (["--ruleset", "self", "--point", "{}"], "--point does not go with --ruleset self"),
+        (["--point", "{}"], "--point: expected a point"),
+        (["--point", '{"rate": NaN}'], "--point: not JSON: NaN is no finite number"),
+        (["--point", '{"a b": 1}'], "--point: hyperparameters a b"),
+        (["--point", "{}", "--hparams", "x"], "not allowed with argument"),
         (["--out", "submissions"], "exists; give another --out"),
         (["--resume", "--out", ""], "argument --out: is empty"),
         (["--steps", "3"], "unrecognized arguments: --steps 3"),
@@ -367,4 +378,4 @@ def test_two_processes_do_not_share_a_run_folder(
     module = place / "submissions" / "mine" / "submission_jax.py"
     module.write_text(SUBMISSION.replace("BODY", body))
     assert run() == 0
-    assert "error: another process runs the trial of" in capsys.readouterr().err
+    assert "error: another process works on" in capsys.readouterr().err

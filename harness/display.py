@@ -7,6 +7,7 @@ submission is timed.
 
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +18,7 @@ from harness.clock import Clock
 from spec.event_pb2 import Evaluation, Event, TrialEnded, TrialStarted
 from spec.loading import rules_of
 from spec.metrics import metric_name
+from spec.ruleset_pb2 import Ruleset
 from spec.submission_pb2 import Framework
 from spec.timing_pb2 import Outcome
 
@@ -106,21 +108,23 @@ class Display:
         """Prints how the trial ended. Call it after the context was left."""
         if ended.traceback and ended.outcome != Outcome.INTERRUPTED:
             self._print(ended.traceback)
+        trial = self._trial
         lines = {"outcome": f"{Outcome.Name(ended.outcome)}: {ended.message}"}
         if ended.HasField("time_to_target_sec"):
-            budget = f"{self._trial.budget_sec:g}"
+            budget = f"{trial.budget_sec:g}"
             lines["time to target"] = f"{ended.time_to_target_sec:.2f} of {budget} timed seconds"
         lines["steps"] = f"{ended.global_step:,} in {self._clock.timed_sec:.2f} timed seconds"
         lines["run folder"] = str(folder)
-        lines["score it"] = _scoring_command(self._trial, folder)
+        lines["score it"] = scoring_command([trial.workload.name], trial.ruleset, folder)
         for name, value in lines.items():
             self._print(f"{name:<14}  {value}")
 
 
-def _scoring_command(trial: TrialStarted, folder: Path) -> str:
+def scoring_command(workloads: Iterable[str], ruleset: Ruleset, folder: Path) -> str:
+    """The command that scores the run folders in `folder`, which are of these workloads."""
     under_bazel = "BUILD_WORKSPACE_DIRECTORY" in os.environ
     tandem = "./bazelw run //cli:tandem --" if under_bazel else "tandem"
-    choice = "" if trial.workload.name in trial.ruleset.base_workloads else " --workloads present"
+    choice = "" if set(workloads) <= set(ruleset.base_workloads) else " --workloads present"
     return f"{tandem} score {folder}{choice}"
 
 

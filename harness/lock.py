@@ -1,6 +1,7 @@
 """The file by which the process that works on a run folder keeps others out."""
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import struct
@@ -10,6 +11,53 @@ from harness.errors import UsageError
 
 FILE = "lock"
 _PROGRESS = struct.Struct("<qd")  # steps, timed seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What somebody sees who does not hold the lock.
+
+    Attributes:
+      step: steps taken, as noted last.
+      timed_sec: the same of timed seconds.
+      time_sec: when they were noted, in seconds since 1970.
+      file: device and number of the file; `held` has it while a process holds the lock.
+    """
+
+    step: int = 0
+    timed_sec: float = 0.0
+    time_sec: float = 0.0
+    file: tuple[int, int] = (0, 0)
+
+
+def look(folder: Path) -> Look:
+    """Reads how far a trial got without disturbing it; zeros where no process ever ran it."""
+    try:
+        with (folder / FILE).open("rb") as file:
+            data, status = file.read(_PROGRESS.size), os.fstat(file.fileno())
+    except OSError:
+        return Look()
+    step, timed_sec = _unpack(data)
+    return Look(step, timed_sec, status.st_mtime, (status.st_dev, status.st_ino))
+
+
+def held() -> frozenset[tuple[int, int]]:
+    """Device and number of the files that processes of this machine hold locks of; empty where the
+    operating system, if it is not Linux, does not say.
+    """
+    try:
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return frozenset()
+    found = set()
+    for line in lines:  # 1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF; major and minor in hex
+        major, minor, number = line.replace("-> ", "").split()[5].split(":")
+        found.add((os.makedev(int(major, 16), int(minor, 16)), int(number)))
+    return frozenset(found)
+
+
+def _unpack(data: bytes) -> tuple[int, float]:
+    return _PROGRESS.unpack(data) if len(data) == _PROGRESS.size else (0, 0.0)
 
 
 class RunLock:
@@ -31,7 +79,7 @@ class RunLock:
         except OSError as error:
             os.close(self._file)
             if isinstance(error, BlockingIOError):
-                raise UsageError(f"another process runs the trial of {folder}") from error
+                raise UsageError(f"another process works on {folder}") from error
             raise UsageError(f"{folder / FILE} cannot be locked: {error.strerror}") from error
 
     def note(self, step: int, timed_sec: float) -> None:
@@ -41,8 +89,7 @@ class RunLock:
 
     def noted(self) -> tuple[int, float]:
         """Steps and timed seconds that were written last; zeros where none were."""
-        data = os.pread(self._file, _PROGRESS.size, 0)
-        return _PROGRESS.unpack(data) if len(data) == _PROGRESS.size else (0, 0.0)
+        return _unpack(os.pread(self._file, _PROGRESS.size, 0))
 
     def close(self) -> None:
         os.close(self._file)

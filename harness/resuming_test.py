@@ -317,7 +317,7 @@ def test_what_is_no_run_folder_or_another_trial_is_refused(tmp_path: Path) -> No
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
     process(tmp_path, 40.0, 0.0, Fate(20))
     lock = RunLock(tmp_path)
-    with pytest.raises(UsageError, match="another process runs the trial of"):
+    with pytest.raises(UsageError, match="another process works on"):
         resuming.read(tmp_path, trial())
     lock.close()
     resuming.read(tmp_path, trial()).lock.close()

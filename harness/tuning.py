@@ -13,6 +13,7 @@ from a seed.
 import collections
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +40,7 @@ def read_points(path: Path, num_trials: int, seed: int) -> list[Point]:
       UsageError: no such file, or not of the format.
     """
     try:
-        content = json.loads(
-            path.read_text(encoding="utf-8"),
-            parse_constant=_number,
-            parse_float=_number,
-            parse_int=_number,
-        )
-        json.dumps(content, ensure_ascii=False).encode()  # no half of a surrogate pair
-    except OSError as error:
-        raise UsageError(f"search space {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"search space {path}: not JSON: {error}") from error
-    try:
+        content = _parse(path.read_bytes())
         if isinstance(content, list):
             return _listed_points(content)[:num_trials]
         if isinstance(content, dict) and content:
@@ -60,8 +50,33 @@ def read_points(path: Path, num_trials: int, seed: int) -> list[Point]:
             )
             return [points[number] for number in order]
         raise UsageError("expected a list of points or an object of ranges, neither empty")
+    except OSError as error:
+        raise UsageError(f"search space {path}: {error.strerror}") from error
     except UsageError as error:
         raise UsageError(f"search space {path}: {error}") from error
+
+
+def read_point(text: str) -> Point:
+    """A single point, given as a JSON object.
+
+    Raises:
+      UsageError: it is none, or empty.
+    """
+    content = _parse(os.fsencode(text))
+    if not isinstance(content, dict) or not content:
+        raise UsageError(f"expected a point, an object of hyperparameters, not {content!r}")
+    return content
+
+
+def _parse(data: bytes) -> Any:
+    try:
+        content = json.loads(
+            data.decode(), parse_constant=_number, parse_float=_number, parse_int=_number
+        )
+        json.dumps(content, ensure_ascii=False).encode()  # no half of a surrogate pair
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"not JSON: {error}") from error
+    return content
 
 
 def _number(text: str) -> int | float:

@@ -1,0 +1,1 @@
+"""Campaigns: plans of many trials, running them, looking at them."""

@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+
+from campaigns import progress
+from cli import main
+from harness import events
+from harness.lock import RunLock
+from scoring.readers.logs import collect
+from spec.command_line import USAGE_ERROR
+from spec.timing_pb2 import Outcome
+
+SUBMISSION = """
+def get_batch_size(workload_name):
+    return 4
+
+def init_optimizer_state(workload, model_params, model_state, hyperparameters, rng):
+    return {}
+
+def update_params(workload, current_param_container, model_state, hyperparameters, **others):
+    return {}, current_param_container, model_state if hyperparameters.works else 1 / 0
+
+def data_selection(workload, input_queue, *others):
+    return next(input_queue)
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A plan of one trial that works and one that does not."""
+    monkeypatch.setenv("BUILD_WORKING_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    manifest = 'name: "mine" title: "Mine" frameworks: PYTORCH search_space: "points.json"'
+    (folder / "manifest.textproto").write_text(manifest)
+    (folder / "points.json").write_text('[{"works": 1}, {"works": 0}]')
+    (folder / "submission_pytorch.py").write_text(SUBMISSION)
+    options = "--backend pytorch --workloads tiny/mnist --studies 1 --max-steps 2 --out plan"
+    assert main.main(["plan", "mine", *options.split()]) == 0
+    return tmp_path / "plan"
+
+
+def test_a_campaign_runs_every_trial_once(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = plan.parent / "runs" / "plan"
+    capsys.readouterr()
+    assert main.main(["campaign", "plan", "--jobs", "2"]) == 1  # one trial failed
+    first = capsys.readouterr().out
+    assert "2 trials, 0 have come to their end" in first
+    assert "STEP_LIMIT 1  SUBMISSION_ERROR 1" in first
+    assert f"not as it should be: tiny_mnist/study_0/trial_2, see {root}" in first
+    assert f"tandem score {root} --workloads present" in first
+    folders = [root / "tiny_mnist" / "study_0" / f"trial_{number}" for number in (1, 2)]
+    assert [progress.read(f).outcome for f in folders] == ["STEP_LIMIT", "SUBMISSION_ERROR"]
+
+    assert main.main(["campaign", "plan"]) == 1
+    again = capsys.readouterr().out
+    assert "2 trials, 2 have come to their end" in again
+    assert "started" not in again
+    for folder in folders:
+        log = events.read_log(folder / "events.jsonl").events
+        assert not any(event.HasField("trial_resumed") for event in log)
+        assert folder.with_name(f"{folder.name}.txt").read_text().count("$ ") == 1
+
+    found = {trial.trial: trial.facts for trial in collect([root]).trials}
+    assert {name: facts.ended for name, facts in found.items()} == {
+        "trial_1": Outcome.Name(Outcome.STEP_LIMIT),
+        "trial_2": Outcome.Name(Outcome.SUBMISSION_ERROR),
+    }
+    assert found["trial_1"].seed != found["trial_2"].seed
+
+
+def test_nothing_is_run_by_a_wrong_command(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def error(*arguments: str) -> str:
+        capsys.readouterr()
+        assert main.main(["campaign", *arguments]) == USAGE_ERROR
+        captured = capsys.readouterr()
+        assert (captured.out, captured.err.count("\n")) == ("", 1)
+        return captured.err
+
+    assert "nowhere: cannot be read" in error("nowhere")
+    root = plan.parent / "runs" / "plan"
+    root.mkdir(parents=True)
+    lock = RunLock(root)
+    assert f"another process works on {root}" in error("plan")
+    lock.close()
+    (root / "plan.textproto").write_text("submission: 'other'")
+    assert "plan.textproto exists and says something else" in error("plan")
+    (plan.parent / "mine" / "points.json").write_text("[]")
+    assert f"submission {plan.parent / 'mine'} has changed" in error("plan")
+    assert not (root / "tiny_mnist").exists()
