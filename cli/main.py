@@ -4,10 +4,13 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from harness import command
+from harness import command, submission
+from harness.errors import UsageError
 from spec.command_line import USAGE_ERROR, OneLineParser
 from spec.loading import SpecError
+from spec.user_paths import user_path
 
 FRAMEWORKS = ("jax", "pytorch")
 _HELP = """\
@@ -63,12 +66,30 @@ def _run(argv: Sequence[str]) -> int:
     parser = OneLineParser(prog="tandem run", add_help=False, allow_abbrev=False)
     parser.add_argument("--backend", choices=FRAMEWORKS)
     chosen, others = parser.parse_known_args(argv)
-    if chosen.backend is None and not {"-h", "--help"} & set(others):
+    asks_for_help = bool({"-h", "--help"} & set(others))
+    if not asks_for_help and (module := _published_module(others)):
+        return importlib.import_module("compat.run").main(others, chosen.backend, module)
+    if chosen.backend is None and not asks_for_help:
         parser.error(f"--backend is missing. Valid: {', '.join(FRAMEWORKS)}")
     if chosen.backend is None:
         command.parser("|".join(FRAMEWORKS)).print_help()
         return 0
     return importlib.import_module(f"backends.{chosen.backend}.run").main(others)
+
+
+def _published_module(argv: Sequence[str]) -> Path | None:
+    """The file of the submission if it is one written for the official runner."""
+    parser = OneLineParser(prog="tandem run", add_help=False, allow_abbrev=False)
+    parser.add_argument("--submission", default="")
+    name = parser.parse_known_args(argv)[0].submission
+    if not name or name in submission.names():
+        return None
+    from compat import recognition
+
+    try:
+        return recognition.published_module(user_path(name))
+    except UsageError as error:
+        parser.error(str(error))
 
 
 def _list(argv: Sequence[str]) -> None:

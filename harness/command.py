@@ -5,7 +5,7 @@ import contextlib
 import datetime
 import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from harness.events import EventLog
 from harness.experiment import Experiment
 from harness.interruption import Interruption
 from harness.resuming import Begun
-from harness.submission import Source
+from harness.submission import Source, Submission
 from harness.trial import run_trial
 from inputs import pipeline, storage
 from spec import loading
@@ -42,6 +42,7 @@ EXIT_STATUS = {
     Outcome.SUBMISSION_ERROR: 4,
     Outcome.INTERRUPTED: 130,
 }
+LoadSubmission = Callable[[Source], Submission]
 _LARGEST = 2**63 - 1  # that an event can hold
 _EPILOG = """\
 Exit status: 0 the trial ended as the rules say, whether or not it met its target; 1 this program or
@@ -50,17 +51,23 @@ failed; 130 stopped by SIGINT, 143 by SIGTERM: --resume goes on.
 """
 
 
-def main(argv: Sequence[str], framework: str, make_backend: MakeBackend) -> int:
+def main(
+    argv: Sequence[str],
+    framework: str,
+    make_backend: MakeBackend,
+    load: LoadSubmission = submission.load,
+) -> int:
     """Runs one trial as the command line says; returns the exit status.
 
     Args:
       argv: the arguments, without the program's name.
       framework: `jax` or `pytorch`.
       make_backend: makes the framework's backend for a workload under a version of the rules.
+      load: imports a submission.
     """
     try:
         arguments = parser(framework).parse_args(argv)
-        return _run(arguments, _FRAMEWORKS[framework], make_backend)
+        return _run(arguments, _FRAMEWORKS[framework], make_backend, load)
     except (UsageError, loading.SpecError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
@@ -90,7 +97,8 @@ def parser(backend: str) -> OneLineParser:
         type=_given,
         default="nadamw",
         metavar="S",
-        help="folder in submissions/, or path of such a folder or a Python file (default: nadamw)",
+        help="folder in submissions/, or path of such a folder or a Python file, also of one that was "
+        "published for the official runner (default: nadamw)",
     )
     add(
         "--seed",
@@ -175,7 +183,12 @@ def _integer(low: int, high: int) -> Any:
     return parse
 
 
-def _run(arguments: argparse.Namespace, framework: Framework, make_backend: MakeBackend) -> int:
+def _run(
+    arguments: argparse.Namespace,
+    framework: Framework,
+    make_backend: MakeBackend,
+    load: LoadSubmission,
+) -> int:
     if arguments.data_dir:
         storage.use_parent(arguments.data_dir)
     try:
@@ -212,6 +225,7 @@ def _run(arguments: argparse.Namespace, framework: Framework, make_backend: Make
             source=source,
             point=point,
             make_backend=make_backend,
+            load=load,
             folder=folder,
             log=log,
             begun=begun,
@@ -315,6 +329,7 @@ def set_up(
     source: Source,
     point: tuning.Point | None,
     make_backend: MakeBackend,
+    load: LoadSubmission,
     folder: Path,
     log: EventLog,
     begun: Begun | None,
@@ -328,7 +343,7 @@ def set_up(
     if begun and (changes := provenance.changes(begun.provenance, trial.provenance)):
         changed = f"resumed with something else than before: {', '.join(changes)}"
         log.append(remark=Remark(message=changed))
-    code = submission.load(source)
+    code = load(source)
     trial.global_batch_size = code.batch_size(workload, backend.num_devices)
     trial.data_sha256 = pipeline.data_sha256(workload)
     run_folder.write_description(folder, trial)

@@ -27,6 +27,8 @@ from spec.workload_pb2 import Workload
 
 ROOT = loading.ROOT.parent / "submissions"
 MANIFEST = "manifest.textproto"
+OFFICIAL_MODULE = "submission.py"  # what published submissions call their file
+OFFICIAL_SEARCH_SPACE = "tuning_search_space.json"  # ... and the file beside it
 _SERVICE = submission_pb2.DESCRIPTOR.services_by_name["Submission"]
 _TRAIN_STATE = "train_state"
 _LARGEST_BATCH = 2**31
@@ -81,6 +83,8 @@ def find(name: str, path: Path, framework: Framework) -> Source:
     """
     if name in names():
         return _folder_source(ROOT / name, framework)
+    if path.is_dir() and (path / OFFICIAL_MODULE).is_file() and not (path / MANIFEST).exists():
+        path = path / OFFICIAL_MODULE
     if path.is_dir():
         return _folder_source(path.resolve(), framework)
     if path.suffix == ".py" and path.is_file():
@@ -130,11 +134,20 @@ def own_files(folder: Path) -> Iterator[Path]:
 
 
 def _file_source(module: Path, framework: Framework) -> Source:
-    """A single file, with the Python files beside it, which it may import."""
+    """A single file, with the Python files beside it, which it may import; if it is called as
+    published ones are, with all its folder, and named as that.
+    """
+    folder, is_official = module.parent, module.name == OFFICIAL_MODULE
     manifest = SubmissionManifest(
-        name=module.stem, title=module.name, frameworks=[framework], self_tuning=True
+        name=folder.name if is_official else module.stem,
+        title=module.name,
+        frameworks=[framework],
+        self_tuning=True,
     )
-    return Source(manifest, module.parent, module, tuple(sorted(module.parent.glob("*.py"))))
+    if (folder / OFFICIAL_SEARCH_SPACE).is_file():
+        manifest.search_space = OFFICIAL_SEARCH_SPACE
+    files = own_files(folder) if is_official else sorted(folder.glob("*.py"))
+    return Source(manifest, folder, module, tuple(files))
 
 
 class Submission:
@@ -197,29 +210,39 @@ def chosen_batch_size(get_batch_size: Callable[[str], Any], workload: Workload) 
 
 
 def load(source: Source) -> Submission:
-    """Imports a submission's module.
+    """Imports a submission's module; raises what `functions` does."""
+    return Submission(functions(source))
+
+
+def functions(source: Source) -> dict[str, Callable[..., Any]]:
+    """Imports a submission's module; returns its functions by the name of the service's method.
 
     Raises:
       SubmissionError: the import fails, or functions are missing or cannot be called as agreed.
     """
     module = _import(source)
     wrong: list[str] = []
-    functions: dict[str, Callable[..., Any]] = {}
+    found: dict[str, Callable[..., Any]] = {}
     for method in _SERVICE.methods:
         function = getattr(module, method.name, None)
         if function is not None:
-            functions[method.name] = function
+            found[method.name] = function
             wrong += _disagreements(function, method)
         elif not _option(method, submission_pb2.optional_function):
             wrong.append(f"function {method.name} is missing")
     if wrong:
         raise SubmissionError(f"{source.module.name}: " + "; ".join(wrong))
-    return Submission(functions)
+    return found
+
+
+def package_name(source: Source) -> str:
+    """The package that a submission's folder is imported as."""
+    return f"tandem_submission_{source.sha256()[:16]}"
 
 
 def _import(source: Source) -> types.ModuleType:
     """Imports the file into a package of its own, so that it may import neighbours relatively."""
-    package = types.ModuleType(f"tandem_submission_{source.sha256()[:16]}")
+    package = types.ModuleType(package_name(source))
     package.__path__ = [str(source.folder)]
     sys.modules[package.__name__] = package
     name = f"{package.__name__}.{source.module.stem}"

@@ -232,3 +232,20 @@ def test_the_example_agrees_with_the_service(folder: Path) -> None:
                 field.name for field in method.input_type.fields if field.name != "train_state"
             ]
             assert declared == specified
+
+
+def test_a_published_folder_is_named_as_its_folder_and_has_all_its_files(tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("submission.py", "sub/helper.py", "table.state", "tuning_search_space.json"):
+        (folder / name).write_text("")
+    for path in (folder, folder / "submission.py"):
+        source = submission.find(str(path), path, JAX)
+        assert source.manifest.name == "theirs"
+        assert source.search_space() == folder / "tuning_search_space.json"
+        assert [file.relative_to(folder).as_posix() for file in source.files] == [
+            "submission.py",
+            "table.state",
+            "tuning_search_space.json",
+            "sub/helper.py",
+        ]

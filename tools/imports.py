@@ -6,11 +6,11 @@ import pathlib
 import sys
 from collections.abc import Collection, Iterator
 
-_SKIPPED_FOLDERS = ("bazel-", ".", "runs", "__pycache__")
+_SKIPPED_FOLDERS = ("bazel-", ".", "runs", "testdata", "__pycache__")
 
 
 def working_files(root: pathlib.Path) -> list[str]:
-    """Sorted relative paths of the files below `root`, without output and hidden folders."""
+    """Sorted relative paths of the files below `root`, without output, test data and hidden folders."""
     found = []
     for folder, subfolders, files in os.walk(root):
         subfolders[:] = [name for name in subfolders if not name.startswith(_SKIPPED_FOLDERS)]

@@ -1,0 +1,1 @@
+"""What published submissions import as `algoperf`, and formerly as `algorithmic_efficiency`."""

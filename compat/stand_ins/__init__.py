@@ -1,0 +1,1 @@
+"""Modules in the place of packages that submissions import for their types alone, or never use."""

@@ -1,0 +1,8 @@
+"""Settings."""
+
+import dataclasses
+
+
+@dataclasses.dataclass
+class Grafting:
+    beta: float

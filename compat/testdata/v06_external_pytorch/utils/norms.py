@@ -1,0 +1,7 @@
+"""Arithmetic."""
+
+import torch
+
+
+def norm(x: torch.Tensor) -> torch.Tensor:
+    return torch.linalg.vector_norm(x)
