@@ -132,7 +132,7 @@ def test_a_missing_module_of_ours_is_no_usage_error(run_module: types.ModuleType
     [
         (
             ["fly"],
-            "unknown command 'fly'. Valid: run, list, describe, parameters, data, score, conform",
+            "unknown command 'fly'. Valid: run, list, describe, parameters, data, score, verify",
         ),
         (["run"], "--backend is missing. Valid: jax, pytorch"),
         (["run", "--backend", "tf"], "argument --backend: invalid choice: 'tf' (choose from"),
