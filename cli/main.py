@@ -27,6 +27,7 @@ usage: tandem COMMAND ...
   score LOGS...                   times and scores from run folders or official logs
   verify RUN                      check a run folder; compare two runs step by step
   conform ...                     hold the two backends against the specification
+  new-submission NAME             write a submission for both frameworks to begin with
   port A [B]                      hold a submission's JAX side against a submission's PyTorch side
 
 `tandem COMMAND --help` explains a command.
@@ -148,6 +149,12 @@ def _verify(argv: Sequence[str]) -> int:
     return importlib.import_module("harness.verify").main(argv)
 
 
+def _new_submission(argv: Sequence[str]) -> int:
+    from cli import new_submission
+
+    return new_submission.main(argv)
+
+
 def _conform(argv: Sequence[str]) -> int:
     return importlib.import_module("conformance.report").main(argv)
 
@@ -168,6 +175,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "score": _score,
     "verify": _verify,
     "conform": _conform,
+    "new-submission": _new_submission,
     "port": _port,
 }
 
