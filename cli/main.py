@@ -24,6 +24,7 @@ usage: tandem COMMAND ...
   describe WORKLOAD               model, parameters, data, targets and budgets of a workload
   parameters WORKLOAD             list a model's parameters; write the list into the specification
   data prepare|check DATASET      make the files that training reads; say what is missing
+  weights import|export FILE      from and to the parameters of the official implementations
   score LOGS...                   times and scores from run folders or official logs
   verify RUN                      check a run folder; compare two runs step by step
   conform ...                     hold the two backends against the specification
@@ -141,6 +142,12 @@ def _status(argv: Sequence[str]) -> None:
     status.main(argv)
 
 
+def _weights(argv: Sequence[str]) -> None:
+    from cli import weights
+
+    weights.main(argv)
+
+
 def _score(argv: Sequence[str]) -> int:
     return importlib.import_module("scoring.score").main(argv)
 
@@ -172,6 +179,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "describe": _describe,
     "parameters": _parameters,
     "data": _data,
+    "weights": _weights,
     "score": _score,
     "verify": _verify,
     "conform": _conform,

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import importlib.util
 from collections.abc import Sequence
 
 from google.protobuf import text_format
@@ -9,7 +10,9 @@ from google.protobuf import text_format
 from spec import loading, parameters
 from spec.command_line import OneLineParser
 from spec.files import write_text
+from spec.loading import SpecError
 from spec.parameter_pb2 import Parameter, ParameterManifest
+from spec.workload_pb2 import Workload
 
 HEADER = """\
 # Written by `tandem parameters {name} --write` from the modules of a backend; reviewed by people.
@@ -47,6 +50,21 @@ def main(argv: Sequence[str]) -> None:
     print(f"digest {parameters.digest(found)}")
     if options.write:
         write(ParameterManifest(workload=workload.name, parameters=found))
+
+
+def of_workload(workload: Workload) -> Sequence[Parameter]:
+    """The parameters of a workload's model: the specification's list, or what the modules of a
+    backend that is installed give, where that is not written out.
+    """
+    if not workload.HasField("model"):
+        raise SpecError(f"workload {workload.name} has no model")
+    manifest = loading.load_manifest(workload.name)
+    if manifest is not None:
+        return manifest.parameters
+    backend = "jax" if importlib.util.find_spec("torch") is None else "pytorch"
+    module = importlib.import_module(f"backends.{backend}.workload")
+    found: list[Parameter] = module.Workload(workload, next(iter(workload.rules))).parameters
+    return found
 
 
 def write(manifest: ParameterManifest) -> None:

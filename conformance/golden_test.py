@@ -8,9 +8,23 @@ import pytest
 from conformance import golden, golden_vectors, report, runner
 from conformance.testee_jax import JaxTestee
 from conformance.testing import VECTORS, needs_vectors
-from spec import official
+from spec import loading, official
 from spec.conformance_pb2 import WorkloadReport
+from spec.official import arrays
 from spec.parameter_pb2 import ParameterType
+
+NAMES = [
+    "cifar",
+    "criteo1tb",
+    "fastmri",
+    "imagenet_resnet",
+    "imagenet_vit",
+    "librispeech_conformer",
+    "librispeech_deepspeech",
+    "mnist",
+    "ogbg",
+    "wmt",
+]
 
 
 @needs_vectors
@@ -25,21 +39,7 @@ def test_both_backends_agree_with_the_official_implementation(
 
 
 @needs_vectors
-@pytest.mark.parametrize(
-    "name",
-    [
-        "cifar",
-        "criteo1tb",
-        "fastmri",
-        "imagenet_resnet",
-        "imagenet_vit",
-        "librispeech_conformer",
-        "librispeech_deepspeech",
-        "mnist",
-        "ogbg",
-        "wmt",
-    ],
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_official_names_are_complete(name: str) -> None:
     recorded = json.loads((VECTORS.parent / "params" / f"{name}.json").read_text())["jax"]["params"]
     workload = JaxTestee().workload(name)
@@ -48,6 +48,24 @@ def test_official_names_are_complete(name: str) -> None:
     paths = official.jax_paths(workload.message.model, shapes)
     ours = {paths[p]: (shapes[p], types[p]) for p in shapes}
     assert ours == {path: (entry["shape"], entry["type"]) for path, entry in recorded.items()}
+
+
+@needs_vectors
+@pytest.mark.parametrize("name", NAMES)
+def test_official_pytorch_names_are_complete(name: str) -> None:
+    recorded = json.loads((VECTORS.parent / "params" / f"{name}.json").read_text())["pytorch"]
+    official_shapes = {
+        tensor: tuple(entry["shape"])
+        for kind in ("params", "buffers")
+        for tensor, entry in recorded[kind].items()
+        if not arrays.has_no_counterpart(tensor)
+    }
+    manifest = loading.load_manifest(name)
+    assert manifest is not None
+    model = loading.load_workload(name).model
+    ours = arrays.shapes(arrays.official_tensors(model, manifest.parameters, "pytorch"))
+    assert ours == official_shapes
+    assert not any(arrays.has_no_counterpart(tensor) for tensor in recorded["params"])
 
 
 @needs_vectors

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from backends.pytorch import layers, layouts, losses, metrics
+from backends.pytorch import layers, losses, metrics
 from backends.pytorch import workload as backend
 from backends.pytorch.models import dlrm, resnet, transformer_lm, vit
 from conformance import wrong_parts
 from inputs import digits, pipeline
-from spec import declarations, initialization
+from spec import declarations, initialization, layouts
 from spec import rng as spec_rng
 from spec.conformance_pb2 import (
     DATA,

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from backends.pytorch import layers, layouts, metrics
-from spec import rng
+from backends.pytorch import layers, metrics
+from spec import layouts, rng
 from spec.parameter_pb2 import Parameter
 from spec.positions import sincos_2d
 

@@ -27,6 +27,10 @@ def violations(message: Message, path: str = "") -> Iterator[str]:
                 yield from _out_of_range(
                     f"{name}{key}", value, options.Extensions[options_pb2.range]
                 )
+        if options.HasExtension(options_pb2.divides):
+            yield from _no_divisor(
+                message, field.name, options.Extensions[options_pb2.divides], path
+            )
 
 
 def _values(message: Message, field: FieldDescriptor) -> Iterator[tuple[str, Any]]:
@@ -48,3 +52,9 @@ def _out_of_range(name: str, value: float, interval: options_pb2.Range) -> Itera
     high = interval.max if interval.HasField("max") else math.inf
     if not low <= value <= high:
         yield f"{name} is {value}, expected a number from {low:g} to {high:g}"
+
+
+def _no_divisor(message: Message, name: str, other: str, path: str) -> Iterator[str]:
+    part, whole = getattr(message, name), getattr(message, other)
+    if part and whole % part:
+        yield f"{path}{name} is {part}, expected a divisor of {other}, which is {whole}"

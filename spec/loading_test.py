@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from spec import loading, workload_pb2
+from spec import checking, loading, workload_pb2
 from spec.loading import SpecError
-from spec.models_pb2 import ResNet
+from spec.models_pb2 import ResNet, ViT
 from spec.workload_pb2 import Rules
 
 
@@ -81,6 +81,23 @@ def test_all_broken_rules_are_listed(root: Path) -> None:
     assert "splits.validation is missing" in text
     assert "target_metric is missing" in text
     assert "rules is missing" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        (ViT(patch_size=3), ["patch_size is 3, expected a divisor of image_size, which is 8"]),
+        (ViT(num_heads=5), ["num_heads is 5, expected a divisor of width, which is 16"]),
+        (ViT(patch_size=16), ["patch_size is 16, expected a divisor of image_size, which is 8"]),
+        (ViT(patch_size=0), ["patch_size is 0, expected a number from 1 to inf"]),
+        (ViT(patch_size=8, num_heads=16), []),
+    ],
+)
+def test_what_does_not_divide_is_refused(change: ViT, broken: list[str]) -> None:
+    config = ViT(image_size=8, patch_size=4, width=16, num_heads=4)
+    config.MergeFrom(change)
+    found = checking.violations(config)
+    assert [line for line in found if not line.endswith("is missing")] == broken
 
 
 def test_a_rule_inside_a_map_entry_is_checked(root: Path) -> None:

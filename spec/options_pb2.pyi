@@ -8,6 +8,8 @@ REQUIRED_FIELD_NUMBER: _ClassVar[int]
 required: _descriptor.FieldDescriptor
 RANGE_FIELD_NUMBER: _ClassVar[int]
 range: _descriptor.FieldDescriptor
+DIVIDES_FIELD_NUMBER: _ClassVar[int]
+divides: _descriptor.FieldDescriptor
 
 class Range(_message.Message):
     __slots__ = ("min", "max")

@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from backends.pytorch import layers, layouts, losses, placement
+from backends.pytorch import layers, losses, placement
 from backends.pytorch.layers import Pass
 from backends.pytorch.run import Backend
 from backends.pytorch.submission import Submission
@@ -21,7 +19,6 @@ from backends.pytorch.workload import Workload
 from inputs import pipeline
 from spec import loading, rng, submission_pb2
 from spec.interface import ForwardPassMode, LossType, ParameterType
-from spec.parameter_pb2 import AS_IS, CONV, CONV_TRANSPOSE, FLAT, MATRIX, Parameter
 
 EVAL = Pass(train=False)
 
@@ -144,33 +141,6 @@ def test_predictions_follow_the_loss(workload: Workload) -> None:
     }
     for loss, logits in cases.items():
         np.testing.assert_allclose(workload.output_activation_fn(logits, loss), p, rtol=1e-6)
-
-
-layout_cases = st.sampled_from(
-    [
-        Parameter(shape=[3, 2], layout=AS_IS),
-        Parameter(shape=[2, 3], layout=FLAT),
-        Parameter(shape=[4, 2, 3], layout=MATRIX, fan_in=4, fan_out=6),
-        Parameter(shape=[2, 3, 4], layout=MATRIX, fan_in=6, fan_out=4),
-        Parameter(shape=[3, 5, 2, 4], layout=CONV),
-        Parameter(shape=[3, 2, 4], layout=CONV),
-        Parameter(shape=[2, 2, 3, 4], layout=CONV_TRANSPOSE),
-    ]
-)
-
-
-@given(layout_cases)
-def test_layouts_go_there_and_back(parameter: Parameter) -> None:
-    canonical = np.arange(math.prod(parameter.shape)).reshape(tuple(parameter.shape))
-    held = layouts.to_torch_layout(parameter, canonical)
-    assert held.shape == layouts.torch_shape(parameter)
-    np.testing.assert_array_equal(layouts.to_canonical(parameter, held), canonical)
-
-
-def test_a_transposed_convolution_has_its_space_reversed() -> None:
-    parameter = Parameter(shape=[2, 2, 1, 1], layout=CONV_TRANSPOSE)
-    held = layouts.to_torch_layout(parameter, np.arange(4).reshape(2, 2, 1, 1))
-    np.testing.assert_array_equal(held[0, 0], [[3, 2], [1, 0]])
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ specification, and `backends/pytorch/workload.py` puts them in. What a layer dec
 law of the initial value) stands in spec/declarations.py.
 
 Layers derive from PyTorch's own, so that `isinstance` checks of a submission hold, and keep
-PyTorch's tensor names and layouts (`weight` [out, in]); `backends/pytorch/layouts.py` relates them
+PyTorch's tensor names and layouts (`weight` [out, in]); `spec/layouts.py` relates them
 to the canonical ones.
 """
 

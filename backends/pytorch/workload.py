@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from backends.pytorch import layers, losses, metrics, placement
 from backends.pytorch.layers import BatchNorm, Dropout, Pass
-from backends.pytorch.layouts import stacked, to_canonical, to_torch_layout, torch_shape, unstacked
 from backends.pytorch.speech import SpecAugment
 from inputs import pipeline, transcripts
 from spec import bleu, initialization, parameters
 from spec import metrics as spec_metrics
 from spec import rng as spec_rng
 from spec.interface import ForwardPassMode, LossType, ParameterType, ShapeTuple, WorkloadInterface
+from spec.layouts import stacked, to_canonical, to_torch_layout, torch_shape, unstacked
 from spec.parameter_pb2 import Parameter
 from spec.workload_pb2 import CTC_LOSS, TRANSLATION, Precision
 from spec.workload_pb2 import Workload as Message

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from spec.models_pb2 import Conformer
-from spec.official.speech import subsampling
+from spec.official.speech import pytorch_norm, pytorch_subsampling, subsampling
 
 
 def jax_names(config: Conformer) -> Iterator[tuple[str, str]]:
@@ -33,3 +33,32 @@ def _block(ours: str, official: str) -> Iterator[tuple[str, str]]:
     yield f"{module}.depthwise_conv", f"{name}/Conv_0"
     yield f"{module}.batchnorm", f"{name}/BatchNorm_0"
     yield f"{ours}.layernorm", f"{official}/LayerNorm_0"
+
+
+def pytorch_names(config: Conformer) -> Iterator[tuple[str, str]]:
+    yield from pytorch_subsampling("linear")
+    for number in range(config.depth):
+        yield from _pytorch_block(f"blocks.{number}", f"conformers.{number}")
+    yield from pytorch_norm("layernorm", "ln")
+    yield "head", "lin"
+
+
+def _pytorch_block(ours: str, official: str) -> Iterator[tuple[str, str]]:
+    for number in (1, 2):
+        module, name = f"{ours}.feed_forward{number}", f"{official}.ff{number}"
+        yield from pytorch_norm(f"{module}.layernorm", f"{name}.ln")
+        yield f"{module}.dense1", f"{name}.linear1"
+        yield f"{module}.dense2", f"{name}.linear2"
+    module, name = f"{ours}.attention", f"{official}.mhsa"
+    yield from pytorch_norm(f"{module}.layernorm", f"{name}.ln")
+    for part in ("query", "key", "value"):
+        yield f"{module}.{part}", f"{name}.self_attention.in_proj"
+    yield f"{module}.out", f"{name}.self_attention.out_proj"
+    yield f"{module}.query_scale.scale", f"{name}.self_attention.qs.scale"
+    module, name = f"{ours}.convolution", f"{official}.conv"
+    yield from pytorch_norm(f"{module}.layernorm", f"{name}.ln")
+    for number, part in enumerate(("dense1", "gate", "dense2"), start=1):
+        yield f"{module}.{part}", f"{name}.lin{number}"
+    yield f"{module}.depthwise_conv", f"{name}.conv1"
+    yield from pytorch_norm(f"{module}.batchnorm", f"{name}.bn")
+    yield from pytorch_norm(f"{ours}.layernorm", f"{official}.ln")

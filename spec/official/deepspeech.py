@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from spec.declarations import LSTM_GATES
 from spec.models_pb2 import DeepSpeech
-from spec.official.speech import subsampling
+from spec.official.speech import pytorch_norm, pytorch_subsampling, subsampling
 
 
 def jax_names(config: DeepSpeech) -> Iterator[tuple[str, str]]:
@@ -28,3 +28,28 @@ def jax_names(config: DeepSpeech) -> Iterator[tuple[str, str]]:
 def _norm(ours: str, official: str) -> Iterator[tuple[str, str]]:
     yield f"{ours}.norm.batchnorm", f"{official}/BatchNorm_0"
     yield f"{ours}.norm.layernorm", f"{official}/LayerNorm_0"
+
+
+def pytorch_names(config: DeepSpeech) -> Iterator[tuple[str, str]]:
+    yield from pytorch_subsampling("lin")
+    for number in range(config.num_lstm_layers):
+        ours, official = f"recurrent.{number}", f"lstms.{number}"
+        yield from _pytorch_norm(ours, official)
+        for direction, suffix in (("forward", "l0"), ("backward", "l0_reverse")):
+            cell, held = f"{ours}.lstm.{direction}", f"{official}.lstm"
+            biases = f"{held}.bias_hh_{suffix} + {held}.bias_ih_{suffix}"
+            for gate in LSTM_GATES:
+                yield f"{cell}.input_{gate}.kernel", f"{held}.weight_ih_{suffix}"
+                yield f"{cell}.hidden_{gate}.kernel", f"{held}.weight_hh_{suffix}"
+                yield f"{cell}.hidden_{gate}.bias", biases
+    for number in range(config.num_dense_layers):
+        ours, official = f"dense.{number}", f"ffns.{number}"
+        yield from _pytorch_norm(ours, official)
+        yield f"{ours}.dense", f"{official}.lin"
+    yield from pytorch_norm("layernorm", "ln")
+    yield "head", "lin"
+
+
+def _pytorch_norm(ours: str, official: str) -> Iterator[tuple[str, str]]:
+    yield f"{ours}.norm.batchnorm", f"{official}.bn_normalization_layer"
+    yield from pytorch_norm(f"{ours}.norm.layernorm", f"{official}.normalization_layer")

@@ -33,3 +33,30 @@ def _block(ours: str, official: str, gated: bool) -> Iterator[tuple[str, str]]:
 def _attention(ours: str, official: str) -> Iterator[tuple[str, str]]:
     for part in ("query", "key", "value", "out"):
         yield f"{ours}.{part}", f"{official}/{part}"
+
+
+def pytorch_names(config: TransformerMT) -> Iterator[tuple[str, str]]:
+    yield "embedding", "shared_embedding"
+    for number in range(config.depth):
+        yield from _pytorch_block(f"encoder.{number}", f"encoder.encoder.layers.{number}")
+    yield "encoder_layernorm", "encoder.encoder.norm"
+    for number in range(config.depth):
+        ours, official = f"decoder.{number}", f"decoder.decoder.layers.{number}"
+        yield from _pytorch_block(ours, official)
+        yield f"{ours}.layernorm3", f"{official}.norm3"
+        yield f"{ours}.cross_attention.query", f"{official}.multihead_attn.q_proj"
+        yield f"{ours}.cross_attention.key", f"{official}.multihead_attn.kv_proj"
+        yield f"{ours}.cross_attention.value", f"{official}.multihead_attn.kv_proj"
+        yield f"{ours}.cross_attention.out", f"{official}.multihead_attn.out_proj"
+    yield "decoder_layernorm", "decoder.decoder.norm"
+
+
+def _pytorch_block(ours: str, official: str) -> Iterator[tuple[str, str]]:
+    for number in (1, 2):
+        yield f"{ours}.layernorm{number}", f"{official}.norm{number}"
+    for part in ("query", "key", "value"):
+        yield f"{ours}.attention.{part}", f"{official}.self_attn.in_proj"
+    yield f"{ours}.attention.out", f"{official}.self_attn.out_proj"
+    yield f"{ours}.mlp.dense1", f"{official}.linear1"
+    yield f"{ours}.mlp.gate", f"{official}.linear_glu"
+    yield f"{ours}.mlp.dense2", f"{official}.linear2"

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from backends.jax.workload import Workload
-from backends.pytorch.layouts import to_torch_layout
 from spec import loading, parameters
+from spec.layouts import to_torch_layout
 from submissions.common import layouts_jax
 
 WORKLOADS = [name for name in loading.names("workloads") if name.startswith("tiny/")]
