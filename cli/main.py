@@ -26,6 +26,7 @@ usage: tandem COMMAND ...
   data prepare|check DATASET      make the files that training reads; say what is missing
   score LOGS...                   times and scores from run folders or official logs
   verify RUN                      check a run folder; compare two runs step by step
+  preflight SUBMISSION            check a submission on generated data before machines are spent on it
   conform ...                     hold the two backends against the specification
   port A [B]                      hold a submission's JAX side against a submission's PyTorch side
 
@@ -148,6 +149,10 @@ def _verify(argv: Sequence[str]) -> int:
     return importlib.import_module("harness.verify").main(argv)
 
 
+def _preflight(argv: Sequence[str]) -> int:
+    return importlib.import_module("preflight.command").main(argv)
+
+
 def _conform(argv: Sequence[str]) -> int:
     return importlib.import_module("conformance.report").main(argv)
 
@@ -167,6 +172,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "data": _data,
     "score": _score,
     "verify": _verify,
+    "preflight": _preflight,
     "conform": _conform,
     "port": _port,
 }

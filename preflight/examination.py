@@ -2,37 +2,42 @@
 
     python -m preflight.examination --backend jax --submission PATH --out FOLDER
 
-writes one finding a line on standard output, in JSON. FOLDER gets the parameters after the last
-step by workload, for a comparison between numbers of devices.
+leaves `answer.json` in FOLDER, an `Answer`, and <workload>.npz: how far every parameter went after
+the first step. `--devices` asks for nothing but these, for a few workloads.
 """
 
+import argparse
 import ast
 import dataclasses
 import functools
 import importlib
+import json
 import os
 import tempfile
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from google.protobuf import text_format
 
 from harness import submission, tuning
 from harness.errors import DataError, SubmissionError, printable
 from harness.submission import Source
 from preflight.findings import Finding
-from preflight.rehearsal import NUM_STEPS, STOP_AFTER, VERSION, Record, Stage, first_difference
+from preflight.memory import RULESET
+from preflight.rehearsal import NUM_STEPS, STOP_AFTER, Record, Stage, first_difference
 from preflight.watch import Company
 from spec import loading
+from spec.files import write_text
 from spec.submission_pb2 import Framework
 from spec.workload_pb2 import Workload
 
-RULESET = loading.load_ruleset(VERSION, "external")
 WORKLOADS = tuple(f"tiny/{name}" for name in RULESET.base_workloads)
 # With transposed convolutions, batch norm, and embeddings and attention.
 RENAMED = ("tiny/fastmri", "tiny/imagenet_resnet", "tiny/wmt")
+ON_DEVICES = ("tiny/criteo1tb", "tiny/imagenet_resnet")  # that are compared between numbers of them
 BATCH_SIZE = 8  # of a rehearsal, whatever the submission's own
 ODD_BATCH_SIZE = 6
 
@@ -49,16 +54,33 @@ _UNSEEN = {
 }
 
 
+@dataclasses.dataclass
+class Answer:
+    """What an examination found out.
+
+    Attributes:
+      batch_sizes: the submission's own, by workload.
+      state_bytes: of its state for each byte of parameters, by workload.
+    """
+
+    findings: list[Finding] = dataclasses.field(default_factory=list)
+    batch_sizes: dict[str, int] = dataclasses.field(default_factory=dict)
+    state_bytes: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
 class Examination:
     """One submission on one framework.
 
     Attributes:
-      final: parameters and model state after the last step, by workload.
+      answer: what was found out besides findings.
+      moves: how far every parameter went after the first step, by workload.
     """
 
-    def __init__(self, source: Source, framework: Framework):
-        self.final: dict[str, dict[str, np.ndarray]] = {}
-        self._source = source
+    def __init__(self, source: Source, framework: Framework, renamed: Collection[str] = RENAMED):
+        """`renamed` are the workloads on which other names are tried."""
+        self.answer = Answer()
+        self.moves: dict[str, dict[str, np.ndarray]] = {}
+        self._source, self._renamed = source, renamed
         self._name = Framework.Name(framework).lower()
         self._tools = importlib.import_module(f"preflight.framework_{self._name}")
         self._tools.prepare()
@@ -66,8 +88,8 @@ class Examination:
         self._stage: Stage | None = None
 
     def batch_sizes(self, num_accelerators: int) -> Iterator[Finding]:
-        """Asks for the size of every workload that is scored."""
-        found = functools.partial(self._finding, "batch_size", function="get_batch_size")
+        """Asks for the batch size of every workload that is scored."""
+        wrong = []
         try:
             code = submission.load(self._source)
         except SubmissionError as error:
@@ -75,17 +97,28 @@ class Examination:
             return
         for name in RULESET.base_workloads:
             try:
-                code.batch_size(loading.load_workload(name), num_accelerators)
+                size = code.batch_size(loading.load_workload(name), num_accelerators)
+                self.answer.batch_sizes[name] = size
             except SubmissionError as error:
-                yield found(str(error))
+                wrong.append(str(error))
+        if wrong:
+            more = f" (and {len(wrong) - 1} more workloads)" if wrong[1:] else ""
+            yield self._finding("batch_size", wrong[0] + more, function="get_batch_size")
 
     def rehearse(self, workloads: Sequence[str] = WORKLOADS) -> Iterator[Finding]:
-        """All that is looked at on single workloads, by their names."""
+        """All that rehearsals on these workloads show; where that is nothing, also on models of sizes
+        that no workload has.
+        """
+        is_good = True
         for name in workloads:
-            yield from self._examine(loading.load_workload(name), name in RENAMED)
+            for finding in self._examine(loading.load_workload(name), name in self._renamed):
+                is_good = False
+                yield finding
+        if is_good:
+            yield from self._examine_unseen()
 
-    def rehearse_unseen(self) -> Iterator[Finding]:
-        """Models of odd sizes, under self-tuning where the submission stands for that."""
+    def _examine_unseen(self) -> Iterator[Finding]:
+        """Under self-tuning where the submission stands for that, so that it is seen too."""
         for base, change in _UNSEEN.items():
             workload = unseen(base, change)
             point = None if self._source.manifest.self_tuning else self._point()
@@ -101,7 +134,16 @@ class Examination:
             record, findings = self._first(stage, Path(folder))
         yield from findings
         if record:
-            self.final[workload] = _values(record)
+            self._note(workload, record)
+
+    def _note(self, name: str, record: Record) -> None:
+        if not {1, NUM_STEPS} <= record.saved.keys():
+            return
+        (first, _), (last, _) = record.saved[1], record.saved[NUM_STEPS]
+        moves = {k: array - first[k] for k, array in last.items() if k.startswith("params.")}
+        state = [a for k, a in last.items() if k.startswith("optimizer_state")]
+        self.moves[name] = moves
+        self.answer.state_bytes[name] = _num_bytes(state) / _num_bytes(moves.values())
 
     def _examine(self, workload: Workload, with_other_names: bool) -> Iterator[Finding]:
         stage = self._open(workload, self._point(), BATCH_SIZE)
@@ -113,9 +155,10 @@ class Examination:
             yield from findings
             if whole is None or findings:
                 return
-            self.final[workload.name] = _values(whole)
-            yield from self._compare_parts(stage, whole, places[1])
-            if with_other_names:
+            self._note(workload.name, whole)
+            findings = list(self._compare_parts(stage, whole, places[1]))
+            yield from findings
+            if with_other_names and not findings:
                 yield from self._compare_names(stage, whole, places[2])
 
     def _first(self, stage: Stage, folder: Path) -> tuple[Record | None, list[Finding]]:
@@ -153,14 +196,8 @@ class Examination:
             yield self._finding("ends", message, function="update_params")
 
     def _company_findings(self, company: Company) -> Iterator[Finding]:
-        for thread in company.threads():
-            code = getattr(getattr(thread, "_target", None), "__code__", None)
-            message = f"thread {thread.name} is left running"
-            yield (
-                self._at(code.co_filename, code.co_firstlineno, "threads", message)
-                if (code)
-                else self._finding("threads", message)
-            )
+        if names := [thread.name for thread in company.threads()]:
+            yield self._finding("threads", f"left running: {', '.join(names)}")
         if processes := company.processes():
             yield self._finding("threads", f"{len(processes)} processes are left running")
 
@@ -179,7 +216,7 @@ class Examination:
                 return
             resumed = stage.rehearse(folder)
         except Exception as error:  # RestoreError among others
-            message = f"cannot be resumed: {printable(error)}"
+            message = printable(error).replace(f"{folder}{os.sep}", "")
             yield self._finding("resumable", message, function="init_optimizer_state")
             return
         if difference := _difference(whole, resumed, range(STOP_AFTER, NUM_STEPS + 1)):
@@ -232,19 +269,18 @@ class Examination:
 
 def unseen(base: str, change: str) -> Workload:
     """A workload with another one's fields, but for those of a textproto."""
-    from google.protobuf import text_format
-
     return loading.overlay(loading.load_workload(base), text_format.Parse(change, Workload()))
 
 
 def definition_line(module: Path, name: str) -> int:
-    """Where a module binds a name; 0 if it does not, at its top level."""
+    """Where a module binds a name at its top level, the last time; 0 if it does not."""
+    line = 0
     for node in ast.parse(module.read_text(encoding="utf-8")).body:
         targets = getattr(node, "targets", [])
         bound = {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
         if getattr(node, "name", None) == name or name in bound:
-            return node.lineno
-    return 0
+            line = node.lineno
+    return line
 
 
 def _own_frame(error: BaseException | None, folder: Path) -> tuple[str, int] | None:
@@ -277,3 +313,35 @@ def _difference(whole: Record, other: Record, steps: Sequence[int]) -> str:
         if state != other_state:
             return f"the optimizer state after step {step}"
     return ""
+
+
+def _num_bytes(arrays: Iterable[np.ndarray]) -> int:
+    return sum(array.nbytes for array in arrays)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Rehearses a submission on tiny workloads.")
+    parser.add_argument("--backend", required=True, choices=["jax", "pytorch"])
+    parser.add_argument("--submission", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--devices", action="store_true")
+    parser.add_argument("--num-accelerators", type=int, default=1)
+    arguments = parser.parse_args()
+    framework = Framework.Value(arguments.backend.upper())
+    source = submission.find("", arguments.submission, framework)
+    examination = Examination(source, framework)
+    answer = examination.answer
+    if arguments.devices:
+        for name in ON_DEVICES:
+            answer.findings += examination.once(name)
+    else:
+        answer.findings += examination.batch_sizes(arguments.num_accelerators)
+        answer.findings += examination.rehearse()
+    for name, moves in examination.moves.items():
+        (arguments.out / name).parent.mkdir(exist_ok=True)
+        np.savez(arguments.out / f"{name}.npz", **moves)  # type: ignore[arg-type]  # numpy's stub
+    write_text(arguments.out / "answer.json", json.dumps(dataclasses.asdict(answer)))
+
+
+if __name__ == "__main__":
+    main()

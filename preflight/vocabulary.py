@@ -32,7 +32,8 @@ FORBIDDEN = {
     "patching": _words("""
         unittest.mock builtins importlib.reload sys.modules sys._getframe sys.settrace sys.setprofile sys.path
         sys.path_hooks sys.meta_path jaxlib jax._src jax.interpreters torch._C torch._dynamo
-        torch._inductor torch._functorch torch.library torch.overrides torch.nn.modules.module torch.utils._python_dispatch
+        torch._inductor torch._functorch torch.library torch.overrides torch.nn.modules.module
+        torch.utils._python_dispatch
     """),
     "custom_kernels": _words("""
         triton jax_triton jax.experimental.pallas jax.ffi jax.extend.ffi ctypes cffi cupy
