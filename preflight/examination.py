@@ -8,6 +8,7 @@ the first step. `--devices` asks for nothing but these, for a few workloads.
 
 import argparse
 import ast
+import contextlib
 import dataclasses
 import functools
 import importlib
@@ -15,7 +16,7 @@ import json
 import os
 import tempfile
 import traceback
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ from harness.errors import DataError, SubmissionError, printable
 from harness.submission import Source
 from preflight.findings import Finding
 from preflight.memory import RULESET
-from preflight.rehearsal import NUM_STEPS, STOP_AFTER, Record, Stage, first_difference
+from preflight.rehearsal import NUM_STEPS, STOP_AFTER, Record, Stage, first_difference, state_bytes
 from preflight.watch import Company
-from spec import loading
+from spec import loading, rng
 from spec.files import write_text
 from spec.submission_pb2 import Framework
 from spec.workload_pb2 import Workload
@@ -60,12 +61,15 @@ class Answer:
 
     Attributes:
       batch_sizes: the submission's own, by workload.
-      state_bytes: of its state for each byte of parameters, by workload.
+      state_bytes: of its state before the first step, by workload of full size.
+      growth: bytes that its state gets in the first steps for each byte of parameters, by tiny
+        workload.
     """
 
     findings: list[Finding] = dataclasses.field(default_factory=list)
     batch_sizes: dict[str, int] = dataclasses.field(default_factory=dict)
-    state_bytes: dict[str, float] = dataclasses.field(default_factory=dict)
+    state_bytes: dict[str, int] = dataclasses.field(default_factory=dict)
+    growth: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 class Examination:
@@ -105,6 +109,18 @@ class Examination:
             more = f" (and {len(wrong) - 1} more workloads)" if wrong[1:] else ""
             yield self._finding("batch_size", wrong[0] + more, function="get_batch_size")
 
+    def measure_states(self) -> None:
+        """Notes how large the submission's state is at full size, where shapes are enough to tell."""
+        code, point, key = submission.load(self._source), self._point(), rng.key_words(0, "memory")
+        for name in self.answer.batch_sizes:
+            with contextlib.suppress(
+                Exception
+            ):  # it may ask for values, which nobody computes here
+                self.answer.state_bytes[name] = self._tools.state_bytes(
+                    loading.load_workload(name),
+                    lambda *model: code.init_optimizer_state(*model, point, key),
+                )
+
     def rehearse(self, workloads: Sequence[str] = WORKLOADS) -> Iterator[Finding]:
         """All that rehearsals on these workloads show; where that is nothing, also on models of sizes
         that no workload has.
@@ -141,9 +157,9 @@ class Examination:
             return
         (first, _), (last, _) = record.saved[1], record.saved[NUM_STEPS]
         moves = {k: array - first[k] for k, array in last.items() if k.startswith("params.")}
-        state = [a for k, a in last.items() if k.startswith("optimizer_state")]
         self.moves[name] = moves
-        self.answer.state_bytes[name] = _num_bytes(state) / _num_bytes(moves.values())
+        growth = state_bytes(last) - record.first_state_bytes
+        self.answer.growth[name] = growth / sum(array.nbytes for array in moves.values())
 
     def _examine(self, workload: Workload, with_other_names: bool) -> Iterator[Finding]:
         stage = self._open(workload, self._point(), BATCH_SIZE)
@@ -179,17 +195,17 @@ class Examination:
         if record.early_passes:
             yield init("init_optimizer_state calls workload.model_fn, before the clock runs")
         if record.early_change:
-            yield init(f"init_optimizer_state changes {record.early_change} before the clock runs")
+            message = "init_optimizer_state changes parameters before the clock runs"
+            yield init(message, detail=record.early_change)
         if record.late_change:
-            yield self._finding(
-                "untimed_work", f"evaluating or saving changes {record.late_change}"
-            )
+            message = "evaluating or saving changes what is trained"
+            yield self._finding("untimed_work", message, detail=record.late_change)
         for remark in record.remarks:
             yield self._finding("resumable", remark, function="init_optimizer_state")
         for name, array in _values(record).items() if record.saved else ():
             if not np.isfinite(array).all():
-                message = f"not finite after {NUM_STEPS} steps: {name}"
-                yield self._finding("finite", message, function="update_params")
+                message = f"not finite after {NUM_STEPS} steps"
+                yield self._finding("finite", message, "update_params", name)
                 return
         if not record.remarks and NUM_STEPS not in record.saved:
             message = f"training ended after {max(record.saved)} steps, expected {NUM_STEPS}"
@@ -211,8 +227,8 @@ class Examination:
         try:
             begun = stage.rehearse(folder, stop_after=STOP_AFTER)
             if difference := _difference(whole, begun, range(1, STOP_AFTER)):
-                message = f"two rehearsals with one seed differ in {difference}"
-                yield self._finding("deterministic", message, function="update_params")
+                message = "two rehearsals with one seed differ"
+                yield self._finding("deterministic", message, "update_params", difference)
                 return
             resumed = stage.rehearse(folder)
         except Exception as error:  # RestoreError among others
@@ -220,8 +236,8 @@ class Examination:
             yield self._finding("resumable", message, function="init_optimizer_state")
             return
         if difference := _difference(whole, resumed, range(STOP_AFTER, NUM_STEPS + 1)):
-            message = f"stopped after step {STOP_AFTER} and resumed, it differs in {difference}"
-            yield self._finding("resumable", message, function="update_params")
+            message = f"stopped after step {STOP_AFTER} and resumed, it goes another way"
+            yield self._finding("resumable", message, "update_params", difference)
 
     def _compare_names(self, stage: Stage, whole: Record, folder: Path) -> Iterator[Finding]:
         found = functools.partial(self._finding, "names", function="update_params")
@@ -233,7 +249,7 @@ class Examination:
             yield self._at(*line, "names", message) if line else found(message)
             return
         if difference := first_difference(_values(whole), _values(renamed)):
-            yield found(f"under other names it does something else: {difference} differs")
+            yield found("under other names it does something else", detail=difference)
 
     def _open(self, workload: Workload, point: Any, batch_size: int) -> Stage:
         self._stage_name = workload.name
@@ -246,14 +262,14 @@ class Examination:
         points = tuning.read_points(path, RULESET.trials_per_study, seed=0)
         return tuning.as_object(points[0])
 
-    def _finding(self, rule: str, message: str, function: str = "") -> Finding:
-        """At the function's definition, where its name is one of the interface's."""
+    def _finding(self, rule: str, message: str, function: str = "", detail: str = "") -> Finding:
+        """At the definition of one of the interface's functions; `detail` may differ by workload."""
         line = definition_line(self._source.module, function) if function else 0
-        return self._at(str(self._source.module), line, rule, message)
+        return self._at(str(self._source.module), line, rule, message, detail)
 
-    def _at(self, file: str, line: int, rule: str, message: str) -> Finding:
+    def _at(self, file: str, line: int, rule: str, message: str, detail: str = "") -> Finding:
         path = os.path.relpath(file, self._source.folder)
-        where = f"{self._name} {self._stage_name}".strip()
+        where = " ".join(filter(None, [self._name, self._stage_name, detail]))
         return Finding(rule, " ".join(message.split()), path, line, where)
 
     def _raised(self, error: BaseException) -> Finding:
@@ -315,10 +331,6 @@ def _difference(whole: Record, other: Record, steps: Sequence[int]) -> str:
     return ""
 
 
-def _num_bytes(arrays: Iterable[np.ndarray]) -> int:
-    return sum(array.nbytes for array in arrays)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Rehearses a submission on tiny workloads.")
     parser.add_argument("--backend", required=True, choices=["jax", "pytorch"])
@@ -337,6 +349,8 @@ def main() -> None:
     else:
         answer.findings += examination.batch_sizes(arguments.num_accelerators)
         answer.findings += examination.rehearse()
+        if answer.batch_sizes:
+            examination.measure_states()
     for name, moves in examination.moves.items():
         (arguments.out / name).parent.mkdir(exist_ok=True)
         np.savez(arguments.out / f"{name}.npz", **moves)  # type: ignore[arg-type]  # numpy's stub

@@ -1,15 +1,18 @@
 """What a rehearsal has to know of JAX."""
 
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 
 from backends.jax.run import Backend
 from backends.jax.workload import Tree, Workload
 from spec import parameters
+from spec.workload_pb2 import Workload as Message
 
-__all__ = ["Backend", "Naming", "prepare"]
+__all__ = ["Backend", "Naming", "prepare", "state_bytes"]
 
 
 def prepare() -> None:
@@ -23,6 +26,23 @@ def prepare() -> None:
 
 
 _kept: list[Any] = []
+
+
+def state_bytes(message: Message, init: Callable[[Any, Any, Any], Any]) -> int:
+    """Bytes of what `init(workload, params, model_state)` returns, from shapes alone."""
+    workload = Workload(message, next(iter(message.rules)))
+
+    def arrays(params: Tree, model_state: Tree) -> list[Any]:
+        leaves = jax.tree.leaves(init(workload, params, model_state))
+        return [leaf for leaf in leaves if isinstance(leaf, jax.Array)]
+
+    shapes = {p.name: jax.ShapeDtypeStruct(tuple(p.shape), np.float32) for p in workload.parameters}
+    state = {
+        name: jax.ShapeDtypeStruct(a.shape, a.dtype) for name, a in workload.initial_state.items()
+    }
+    statistics = {"batch_stats": parameters.unflatten(state)} if state else {}
+    found = jax.eval_shape(arrays, parameters.unflatten(shapes), statistics)
+    return sum(array.size * array.dtype.itemsize for array in found)
 
 
 class Naming:

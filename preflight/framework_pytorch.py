@@ -1,6 +1,6 @@
 """What a rehearsal has to know of PyTorch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -8,13 +8,35 @@ from torch import nn
 
 from backends.pytorch.run import Backend
 from backends.pytorch.workload import Workload
+from spec.workload_pb2 import Workload as Message
 
-__all__ = ["Backend", "Naming", "prepare"]
+__all__ = ["Backend", "Naming", "prepare", "state_bytes"]
 
 
 def prepare() -> None:
     """Models this small lose by more threads."""
     torch.set_num_threads(1)
+
+
+def state_bytes(message: Message, init: Callable[[Any, Any, Any], Any]) -> int:
+    """Bytes of what `init(workload, model, None)` returns, from shapes alone."""
+    workload = Workload(message, next(iter(message.rules)))
+    model = workload.abstract_model()
+    own = {id(tensor) for tensor in [*model.parameters(), *model.buffers()]}
+    with torch.device("meta"):
+        found = {id(tensor): tensor for tensor in _tensors(init(workload, model, None))}
+    return sum(tensor.nbytes for key, tensor in found.items() if key not in own)
+
+
+def _tensors(state: Any) -> Iterator[torch.Tensor]:
+    """As backends/pytorch/checkpoint.py finds them."""
+    if isinstance(state, torch.Tensor):
+        yield state
+    elif isinstance(state, dict | list | tuple):
+        for part in state.values() if isinstance(state, dict) else state:
+            yield from _tensors(part)
+    elif hasattr(state, "state_dict"):
+        yield from _tensors(state.state_dict())
 
 
 class Naming:

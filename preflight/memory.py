@@ -20,14 +20,20 @@ _FLOAT_BYTES = 4
 
 
 def needed_bytes(
-    workload: str, batch_size: int, state_bytes: float, example_bytes: float, num_accelerators: int
+    workload: str,
+    batch_size: int,
+    state_bytes: int,
+    growth: float,
+    example_bytes: float,
+    num_accelerators: int,
 ) -> int:
     """Bytes on each accelerator. All parameters are on each, and a part of every batch.
 
     Args:
       workload: name.
       batch_size: over all accelerators.
-      state_bytes: of the submission's state for each byte of parameters.
+      state_bytes: of the submission's state before the first step.
+      growth: bytes that its state gets in the first steps for each byte of parameters.
       example_bytes: that an example keeps for the backward pass.
       num_accelerators: that share a batch.
     """
@@ -35,7 +41,7 @@ def needed_bytes(
     assert manifest is not None, workload
     numbers = sum(math.prod(parameter.shape) for parameter in manifest.parameters)
     examples = batch_size / num_accelerators
-    return round(numbers * _FLOAT_BYTES * (2 + state_bytes) + examples * example_bytes)
+    return round(numbers * _FLOAT_BYTES * (2 + growth) + state_bytes + examples * example_bytes)
 
 
 def main() -> None:

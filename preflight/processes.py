@@ -110,9 +110,11 @@ def run(
         notes.append("PyTorch uses one device: numbers of devices are not compared")
     example_bytes = answers.get("memory", {}).get("example_bytes", {})
     for backend, source in found.items():
-        findings += _memory(answers[backend], example_bytes, hardware, source, backend)
-    if missing := [name for name in memory.RULESET.base_workloads if name not in example_bytes]:
-        notes.append(f"memory is not estimated for {', '.join(missing)}")
+        answer = answers[backend]
+        findings += _memory(answer, example_bytes, hardware, source, backend)
+        known = example_bytes.keys() & answer.get("state_bytes", {}).keys()
+        if missing := [name for name in memory.RULESET.base_workloads if name not in known]:
+            notes.append(f"memory is not estimated on {backend} for {', '.join(missing)}")
     return findings, notes
 
 
@@ -155,14 +157,15 @@ def _memory(
 ) -> Iterator[Finding]:
     sizes, states = answer.get("batch_sizes", {}), answer.get("state_bytes", {})
     for name, num_bytes in example_bytes.items():
-        twin = f"tiny/{name}"
-        if name in sizes and twin in states:
-            needed = memory.needed_bytes(
-                name, sizes[name], states[twin], num_bytes, hardware.num_accelerators
+        growth = answer.get("growth", {}).get(f"tiny/{name}")
+        if name not in sizes or name not in states or growth is None:
+            continue
+        needed = memory.needed_bytes(
+            name, sizes[name], states[name], growth, num_bytes, hardware.num_accelerators
+        )
+        if needed > hardware.memory_bytes:
+            message = (
+                f"{name} needs about {needed / 2**30:.1f} GiB on each accelerator of "
+                f"{hardware.name}, which has {hardware.memory_bytes / 2**30:.1f}"
             )
-            if needed > hardware.memory_bytes:
-                message = (
-                    f"{name} needs at least {needed / 2**30:.1f} GiB on each accelerator of "
-                    f"{hardware.name}, which has {hardware.memory_bytes / 2**30:.1f}"
-                )
-                yield Finding("memory", message, source.module.name, where=backend)
+            yield Finding("memory", message, source.module.name, where=backend)

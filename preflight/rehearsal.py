@@ -2,6 +2,7 @@
 with a clock that always shows the same.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -46,6 +47,7 @@ class Record:
     Attributes:
       saved: by steps taken, what the last checkpoint after them held: arrays by name, and the
         submission's state as JSON.
+      first_state_bytes: of the submission's state before the first step.
       early_passes: forward passes that were made in init_optimizer_state.
       early_change: the first array that init_optimizer_state changed; empty if none.
       late_change: the first array that evaluating or saving changed; empty if none.
@@ -53,6 +55,7 @@ class Record:
     """
 
     saved: dict[int, tuple[Arrays, Any]] = dataclasses.field(default_factory=dict)
+    first_state_bytes: int = 0
     early_passes: int = 0
     early_change: str = ""
     late_change: str = ""
@@ -283,6 +286,11 @@ def first_difference(expected: Arrays, found: Arrays) -> str:
     return ""
 
 
+def state_bytes(arrays: Arrays) -> int:
+    """Bytes of the submission's state among a checkpoint's arrays."""
+    return sum(a.nbytes for name, a in arrays.items() if name.startswith("optimizer_state"))
+
+
 def _load_anew(source: Source) -> submission.Submission:
     """The submission, its own modules executed again, so that what they kept is gone."""
     for name in [name for name in sys.modules if name.startswith(submission.PACKAGE_PREFIX)]:
@@ -303,6 +311,8 @@ def _observed(init_optimizer_state: Any, backend: _StageBackend) -> Any:
         record, facade = backend._record, backend.workload
         passes, before = facade.num_passes, backend.values(params, model_state)
         state = init_optimizer_state(workload, params, model_state, *others)
+        with contextlib.suppress(Exception):  # training says so when it saves
+            record.first_state_bytes = state_bytes(backend.save(params, model_state, state)[0])
         record.early_passes += facade.num_passes - passes
         record.early_change = first_difference(before, backend.values(params, model_state))
         return state

@@ -94,7 +94,7 @@ MUTATING = _words("""
 CONTAINERS = _words("dict list set bytearray defaultdict deque Counter OrderedDict")
 
 # Packages besides the standard library that need not stand in the manifest.
-PROVIDED = _words("numpy scipy spec submissions")
+PROVIDED = _words("numpy scipy spec submissions pytest hypothesis")
 OF_FRAMEWORK = {
     "submission_jax.py": _words("jax flax optax"),
     "submission_pytorch.py": _words("torch"),
