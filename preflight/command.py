@@ -71,6 +71,11 @@ def sources(name: str, backend: str | None) -> dict[str, Source]:
     if error and (backend or not found):
         raise error
     first = next(iter(found.values()))
+    if first.module.name == submission.OFFICIAL_MODULE:
+        raise UsageError(
+            f"{first.module} is written for the official runner; preflight knows those that are "
+            f"written for this one (docs/submissions.md)"
+        )
     for framework in first.manifest.frameworks if not backend else ():
         submission.find(name, user_path(name), framework)  # what the manifest promises is there
     return found

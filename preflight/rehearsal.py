@@ -293,7 +293,8 @@ def state_bytes(arrays: Arrays) -> int:
 
 def _load_anew(source: Source) -> submission.Submission:
     """The submission, its own modules executed again, so that what they kept is gone."""
-    for name in [name for name in sys.modules if name.startswith(submission.PACKAGE_PREFIX)]:
+    package = submission.package_name(source)
+    for name in [name for name in sys.modules if name.startswith(package)]:
         del sys.modules[name]
     return submission.load(source)
 
