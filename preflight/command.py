@@ -3,6 +3,7 @@
 import argparse
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,8 +26,13 @@ FRAMEWORKS = {"jax": Framework.JAX, "pytorch": Framework.PYTORCH}
 HARDWARE = "nvidia_a100_40gb_x4"
 _EPILOG = """\
 Exit status: 0 the submission passed; 1 there are findings; 2 the command was wrong.
-docs/preflight.md has the rules, and says how one is waived.
-"""
+
+Rules, which a manifest may waive by name with a reason (docs/preflight.md):
+
+""" + "\n".join(
+    textwrap.fill(f"{name}: {text}", 98, initial_indent="  ", subsequent_indent="      ")
+    for name, text in RULES.items()
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
