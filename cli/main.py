@@ -27,6 +27,7 @@ usage: tandem COMMAND ...
   weights import|export FILE      from and to the parameters of the official implementations
   score LOGS...                   times and scores from run folders or official logs
   verify RUN                      check a run folder; compare two runs step by step
+  preflight SUBMISSION            check a submission on generated data before machines are spent on it
   conform ...                     hold the two backends against the specification
   new-submission NAME             write a submission for both frameworks to begin with
   port A [B]                      hold a submission's JAX side against a submission's PyTorch side
@@ -162,6 +163,10 @@ def _new_submission(argv: Sequence[str]) -> int:
     return new_submission.main(argv)
 
 
+def _preflight(argv: Sequence[str]) -> int:
+    return importlib.import_module("preflight.command").main(argv)
+
+
 def _conform(argv: Sequence[str]) -> int:
     return importlib.import_module("conformance.report").main(argv)
 
@@ -182,6 +187,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "weights": _weights,
     "score": _score,
     "verify": _verify,
+    "preflight": _preflight,
     "conform": _conform,
     "new-submission": _new_submission,
     "port": _port,

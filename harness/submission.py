@@ -29,7 +29,7 @@ ROOT = loading.ROOT.parent / "submissions"
 MANIFEST = "manifest.textproto"
 OFFICIAL_MODULE = "submission.py"  # what published submissions call their file
 OFFICIAL_SEARCH_SPACE = "tuning_search_space.json"  # ... and the file beside it
-_SERVICE = submission_pb2.DESCRIPTOR.services_by_name["Submission"]
+METHODS = submission_pb2.DESCRIPTOR.services_by_name["Submission"].methods
 _TRAIN_STATE = "train_state"
 _LARGEST_BATCH = 2**31
 
@@ -223,7 +223,7 @@ def functions(source: Source) -> dict[str, Callable[..., Any]]:
     module = _import(source)
     wrong: list[str] = []
     found: dict[str, Callable[..., Any]] = {}
-    for method in _SERVICE.methods:
+    for method in METHODS:
         function = getattr(module, method.name, None)
         if function is not None:
             found[method.name] = function

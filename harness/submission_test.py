@@ -225,7 +225,7 @@ def test_the_example_agrees_with_the_service(folder: Path) -> None:
         for n, m in sys.modules.items()
         if n.endswith(".submission_jax") and m.__file__ == str(source.module)
     )
-    for method in submission._SERVICE.methods:
+    for method in submission.METHODS:
         if hasattr(module, method.name):
             declared = list(inspect.signature(getattr(module, method.name)).parameters)
             specified = [

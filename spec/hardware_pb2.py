@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from spec import options_pb2 as spec_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13spec/hardware.proto\x12\x06tandem\x1a\x12spec/options.proto\"\xef\x01\n\x08Hardware\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\x88\xb5\x18\x01\x12\x13\n\x05title\x18\x02 \x01(\tB\x04\x88\xb5\x18\x01\x12\x13\n\x0b\x61\x63\x63\x65lerator\x18\x03 \x01(\t\x12\'\n\x10num_accelerators\x18\x04 \x01(\x03\x42\r\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12#\n\x0cmemory_bytes\x18\x05 \x01(\x03\x42\r\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12,\n\x0fstep_time_ratio\x18\x06 \x01(\x0b\x32\r.tandem.RangeB\x04\x88\xb5\x18\x01\x12)\n\x0cmemory_ratio\x18\x07 \x01(\x0b\x32\r.tandem.RangeB\x04\x88\xb5\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13spec/hardware.proto\x12\x06tandem\x1a\x12spec/options.proto\"\xe3\x01\n\x08Hardware\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\x88\xb5\x18\x01\x12\x13\n\x05title\x18\x02 \x01(\tB\x04\x88\xb5\x18\x01\x12\x13\n\x0b\x61\x63\x63\x65lerator\x18\x03 \x01(\t\x12\'\n\x10num_accelerators\x18\x04 \x01(\x03\x42\r\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12#\n\x0cmemory_bytes\x18\x05 \x01(\x03\x42\r\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12&\n\x0fstep_time_ratio\x18\x06 \x01(\x0b\x32\r.tandem.Range\x12#\n\x0cmemory_ratio\x18\x07 \x01(\x0b\x32\r.tandem.Rangeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,10 +40,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HARDWARE'].fields_by_name['num_accelerators']._serialized_options = b'\222\265\030\t\t\000\000\000\000\000\000\000\000'
   _globals['_HARDWARE'].fields_by_name['memory_bytes']._loaded_options = None
   _globals['_HARDWARE'].fields_by_name['memory_bytes']._serialized_options = b'\222\265\030\t\t\000\000\000\000\000\000\000\000'
-  _globals['_HARDWARE'].fields_by_name['step_time_ratio']._loaded_options = None
-  _globals['_HARDWARE'].fields_by_name['step_time_ratio']._serialized_options = b'\210\265\030\001'
-  _globals['_HARDWARE'].fields_by_name['memory_ratio']._loaded_options = None
-  _globals['_HARDWARE'].fields_by_name['memory_ratio']._serialized_options = b'\210\265\030\001'
   _globals['_HARDWARE']._serialized_start=52
-  _globals['_HARDWARE']._serialized_end=291
+  _globals['_HARDWARE']._serialized_end=279
 # @@protoc_insertion_point(module_scope)

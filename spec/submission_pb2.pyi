@@ -147,7 +147,7 @@ class DataSelectionResponse(_message.Message):
     def __init__(self, batch: _Optional[_Union[Opaque, _Mapping]] = ...) -> None: ...
 
 class SubmissionManifest(_message.Message):
-    __slots__ = ("name", "title", "authors", "frameworks", "references", "search_space", "self_tuning", "dependencies")
+    __slots__ = ("name", "title", "authors", "frameworks", "references", "search_space", "self_tuning", "dependencies", "waivers")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     AUTHORS_FIELD_NUMBER: _ClassVar[int]
@@ -156,6 +156,7 @@ class SubmissionManifest(_message.Message):
     SEARCH_SPACE_FIELD_NUMBER: _ClassVar[int]
     SELF_TUNING_FIELD_NUMBER: _ClassVar[int]
     DEPENDENCIES_FIELD_NUMBER: _ClassVar[int]
+    WAIVERS_FIELD_NUMBER: _ClassVar[int]
     name: str
     title: str
     authors: _containers.RepeatedScalarFieldContainer[str]
@@ -164,4 +165,13 @@ class SubmissionManifest(_message.Message):
     search_space: str
     self_tuning: bool
     dependencies: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., title: _Optional[str] = ..., authors: _Optional[_Iterable[str]] = ..., frameworks: _Optional[_Iterable[_Union[Framework, str]]] = ..., references: _Optional[_Iterable[str]] = ..., search_space: _Optional[str] = ..., self_tuning: _Optional[bool] = ..., dependencies: _Optional[_Iterable[str]] = ...) -> None: ...
+    waivers: _containers.RepeatedCompositeFieldContainer[Waiver]
+    def __init__(self, name: _Optional[str] = ..., title: _Optional[str] = ..., authors: _Optional[_Iterable[str]] = ..., frameworks: _Optional[_Iterable[_Union[Framework, str]]] = ..., references: _Optional[_Iterable[str]] = ..., search_space: _Optional[str] = ..., self_tuning: _Optional[bool] = ..., dependencies: _Optional[_Iterable[str]] = ..., waivers: _Optional[_Iterable[_Union[Waiver, _Mapping]]] = ...) -> None: ...
+
+class Waiver(_message.Message):
+    __slots__ = ("rule", "reason")
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    rule: str
+    reason: str
+    def __init__(self, rule: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...

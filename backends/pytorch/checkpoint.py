@@ -149,11 +149,22 @@ def _restore(path: str, saved: Any, arrays: Mapping[str, np.ndarray], fresh: Any
     if "object" in saved:
         if type(fresh).__name__ != saved["object"]:
             raise ValueError(f"{path} is a {type(fresh).__name__}, expected a {saved['object']}")
-        fresh.load_state_dict(_restore(path, saved["state"], arrays, fresh.state_dict()))
+        state = _restore(path, saved["state"], arrays, fresh.state_dict())
+        fresh.load_state_dict(state)
+        if isinstance(fresh, torch.optim.Optimizer):
+            _undo_casts(fresh, state)
         return fresh
     if not callable(fresh) or _function_name(fresh) != saved["function"]:
         raise ValueError(f"{path} is another function than {saved['function']}")
     return fresh
+
+
+def _undo_casts(optimizer: torch.optim.Optimizer, state: Any) -> None:
+    """Loading gives an optimizer's tensors the type of its parameters; others get theirs back."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for number, values in state["state"].items():
+        tensors = {name: part for name, part in values.items() if isinstance(part, Tensor)}
+        optimizer.state[parameters[number]].update(tensors)
 
 
 def _restore_sequence(path: str, saved: Any, arrays: Mapping[str, np.ndarray], fresh: Any) -> Any:

@@ -7,6 +7,8 @@ from submissions.common.inverse_roots_pytorch import inverse_roots
 from submissions.distributed_shampoo import blocks
 from submissions.distributed_shampoo.settings import BATCH_SIZES, schedule
 
+KEPT = ("count", "first", "second", "momentum", "factors", "roots")
+
 
 class Shampoo(torch.optim.Optimizer):
     """The learning rate of a step is its group's `lr`; t counts from 1. Lists go over tensors, dicts
@@ -35,6 +37,15 @@ class Shampoo(torch.optim.Optimizer):
         self.momentum = [torch.zeros_like(p) for p in self.tensors if point.use_momentum]
         self.factors = stacks(lambda size, **how: torch.zeros(size, size, **how))
         self.roots = stacks(torch.eye)
+
+    def state_dict(self):
+        """With what is kept by tensor and by size, so that a trial can be resumed."""
+        return super().state_dict() | {name: getattr(self, name) for name in KEPT}
+
+    def load_state_dict(self, state_dict):
+        for name in KEPT:
+            setattr(self, name, state_dict[name])
+        super().load_state_dict({k: v for k, v in state_dict.items() if k not in KEPT})
 
     @torch.no_grad()
     def step(self):

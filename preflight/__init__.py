@@ -1,0 +1,1 @@
+"""What is checked of a submission before machines are spent on it."""
