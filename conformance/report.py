@@ -14,7 +14,14 @@ from rich.table import Table
 
 from conformance import golden, runner
 from spec.command_line import USAGE_ERROR, OneLineParser
-from spec.conformance_pb2 import ConformanceReport, Level, Measurement, Scale, WorkloadReport
+from spec.conformance_pb2 import (
+    FULL,
+    ConformanceReport,
+    Level,
+    Measurement,
+    Scale,
+    WorkloadReport,
+)
 from spec.files import write_text
 from spec.loading import SpecError
 from spec.user_paths import user_path
@@ -87,7 +94,8 @@ def cases_report(options: argparse.Namespace) -> ConformanceReport:
     if not cases:
         raise SpecError(f"no case of scale {scale} fits {', '.join(options.workload)}")
     report = ConformanceReport()
-    with runner.processes() as testees:
+    large = any(case.scale == FULL for case in cases)
+    with runner.processes(optimized=large) as testees:
         for case in cases:
             print(f"{case.workload} ...", file=sys.stderr, flush=True)
             report.workloads.append(runner.run_case(testees, case, levels))
