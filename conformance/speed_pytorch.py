@@ -1,0 +1,73 @@
+"""The PyTorch backend's timings."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from backends.pytorch import placement
+from backends.pytorch.workload import Workload
+from conformance.course import VERSION
+from conformance.speed import Arrays, Speed
+from spec.interface import ForwardPassMode
+from spec.workload_pb2 import Workload as Message
+
+
+def open_speed() -> Speed:
+    return PyTorchSpeed()
+
+
+class PyTorchSpeed(Speed):
+    framework = "pytorch"
+
+    def workload(self, message: Message) -> Workload:
+        return Workload(message, VERSION)
+
+    def place(self, batch: Arrays) -> Any:
+        return placement.place_batch(batch)
+
+    def key(self, words: np.ndarray) -> Any:
+        return placement.rng(words)
+
+    def wait(self, *trees: Any) -> None:
+        placement.synchronize(*trees)
+
+    def passes(self, workload: Workload, batch: Any, key: Any) -> dict[str, Callable[..., Any]]:
+        def loss(params: nn.Module, state: None, mode: ForwardPassMode) -> Tensor:
+            train = mode == ForwardPassMode.TRAIN
+            logits, _ = workload.model_fn(params, batch, state, mode, key, train)
+            found = workload.loss_fn(batch["targets"], logits, batch["weights"])
+            return found["summed"] / found["n_valid_examples"]
+
+        def without_gradient(mode: ForwardPassMode) -> Callable[..., Tensor]:
+            return torch.no_grad()(lambda params, state: loss(params, state, mode))
+
+        def forward_backward(params: nn.Module, state: None) -> None:
+            params.zero_grad(set_to_none=True)
+            loss(params, state, ForwardPassMode.TRAIN).backward()
+
+        return {
+            "forward": without_gradient(ForwardPassMode.TRAIN),
+            "forward_backward": forward_backward,
+            "evaluation": without_gradient(ForwardPassMode.EVAL),
+        }
+
+    def flops(self) -> Arrays:
+        """`flops` of products of matrices and convolutions in a forward and backward pass."""
+        with FlopCounterMode(display=False) as counter:
+            self._operations["forward_backward"]()
+        return {"flops": np.array(counter.get_total_flops())}
+
+    def matrix_product(self, size: int, bfloat16: bool) -> Callable[[], Any]:
+        kind = torch.bfloat16 if bfloat16 else torch.float32
+        matrix = torch.ones((size, size), dtype=kind, device=placement.device())
+        return lambda: matrix @ matrix
+
+    def device_peak_bytes(self) -> int | None:
+        return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        return placement.is_out_of_memory(error)
