@@ -32,7 +32,7 @@ class Course:
     def start(self, params: Any, model_state: Any) -> None:
         self.params, self.model_state = params, model_state
         key = self._key("init_optimizer_state", 0)
-        self._optimizer = self._module.init_optimizer_state(
+        self.optimizer = self._module.init_optimizer_state(
             self._workload, params, model_state, self._point, key
         )
 
@@ -41,14 +41,14 @@ class Course:
         batch = self._module.data_selection(
             self._workload,
             queue,
-            self._optimizer,
+            self.optimizer,
             self.params,
             self.model_state,
             self._point,
             number,
             key,
         )
-        self._optimizer, self.params, self.model_state = self._module.update_params(
+        self.optimizer, self.params, self.model_state = self._module.update_params(
             **self._arguments(number, key), batch=batch
         )
 
@@ -59,7 +59,7 @@ class Course:
         prepare = getattr(self._module, "prepare_for_eval", None)
         if prepare is not None:
             arguments = self._arguments(number, self._key("prepare_for_eval", number))
-            self._optimizer, self.params, self.model_state = prepare(**arguments)
+            self.optimizer, self.params, self.model_state = prepare(**arguments)
 
     def parameters(self) -> Arrays:
         return self._workload.export_model(self.params, self.model_state)[0]
@@ -75,7 +75,7 @@ class Course:
             "model_state": self.model_state,
             "hyperparameters": self._point,
             "loss_type": self._workload.loss_type,
-            "optimizer_state": self._optimizer,
+            "optimizer_state": self.optimizer,
             "eval_results": [],
             "global_step": number,
             "rng": key,

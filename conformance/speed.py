@@ -72,6 +72,12 @@ class Speed(abc.ABC):
         """The most memory of the accelerator that was in use at one time; None without one."""
 
     @abc.abstractmethod
+    def costs(self, workload: str, batch_size: int) -> Arrays:
+        """What the framework says a step of the submission costs, without a clock: see
+        conformance/costs.py.
+        """
+
+    @abc.abstractmethod
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether the device or the host had no memory left."""
 
@@ -86,32 +92,38 @@ class Speed(abc.ABC):
                 raise
             return {"fits": np.array(False)}
 
-    def _open(self, name: str, batch_size: int) -> Arrays:
-        self._message = stand_in(loading.load_workload(name), batch_size)
-        workload = self.workload(self._message)
-        host = pipeline.train_batch(
-            pipeline.open_source(self._message), SEED, batch_size, slice(None), 0
-        )
-        batch = self.place(host | {"weights": pipeline.weights_of(host)})
-        key = self.key(rng.key_words(SEED, "speed"))
-        module = importlib.import_module(f"submissions.{SUBMISSION}.submission_{self.framework}")
-        course = Course(self, workload, module, None, SEED)
-        course.start(*workload.init_model_fn(key))
-        number = 0
-
-        def step() -> Any:
-            nonlocal number
-            course.step(number, iter([batch]))
-            number += 1
-            return course.params
-
-        passes = self.passes(workload, batch, key)
-        self._operations: dict[str, Callable[[], Any]] = {"step": step}
+    def _open(self, workload: str, batch_size: int) -> Arrays:
+        self.prepare(workload, batch_size)
+        passes = self.passes(self._workload, self._batch, self._key)
+        self._operations: dict[str, Callable[[], Any]] = {"step": self.step}
         for operation, run in passes.items():
-            self._operations[operation] = functools.partial(_on, course, run)
+            self._operations[operation] = functools.partial(self._on_model, run)
         first = sum(self._seconds(self._operations[operation]) for operation in OPERATIONS)
         again = {o: np.array(self._seconds(self._operations[o])) for o in OPERATIONS}
         return {"first": np.array(first), **again}
+
+    def prepare(self, workload: str, batch_size: int) -> None:
+        """A batch of generated examples, and the submission at the beginning of its course."""
+        self._message = stand_in(loading.load_workload(workload), batch_size)
+        self._workload = self.workload(self._message)
+        source = pipeline.open_source(self._message)
+        host = pipeline.train_batch(source, SEED, batch_size, slice(None), 0)
+        self._batch = self.place(host | {"weights": pipeline.weights_of(host)})
+        self._key = self.key(rng.key_words(SEED, "speed"))
+        module = importlib.import_module(f"submissions.{SUBMISSION}.submission_{self.framework}")
+        self._course = Course(self, self._workload, module, None, SEED)
+        self._course.start(*self._workload.init_model_fn(self._key))
+        self._num_steps = 0
+
+    def step(self) -> Any:
+        """A step of the submission on the batch; returns the parameters."""
+        self._course.step(self._num_steps, iter([self._batch]))
+        self._num_steps += 1
+        return self._course.params
+
+    def _on_model(self, run: Callable[..., Any]) -> Any:
+        """A pass over the model as it is by now: a step may have given its arrays away."""
+        return run(self._course.params, self._course.model_state)
 
     def time(self, operation: str, repetitions: int) -> Arrays:
         """`seconds` [repetitions] of an operation, each with a barrier before and after."""
@@ -137,11 +149,6 @@ class Speed(abc.ABC):
         start = time.perf_counter()
         self.wait(run())
         return time.perf_counter() - start
-
-
-def _on(course: Course, run: Callable[..., Any]) -> Any:
-    """A pass over the model as it is by now: a step may have given its arrays away."""
-    return run(course.params, course.model_state)
 
 
 def main() -> None:

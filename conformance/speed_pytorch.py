@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from backends.pytorch import placement
+from backends.pytorch import memory, placement
 from backends.pytorch.workload import Workload
 from conformance.course import VERSION
 from conformance.speed import Arrays, Speed
@@ -18,6 +19,20 @@ from spec.workload_pb2 import Workload as Message
 
 def open_speed() -> Speed:
     return PyTorchSpeed()
+
+
+class OperationCounter(TorchDispatchMode):
+    """Counts operations that compute or copy: each is a kernel's launch or a few."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        self.count += not function.is_view
+        return function(*args, **(kwargs or {}))
 
 
 class PyTorchSpeed(Speed):
@@ -68,6 +83,25 @@ class PyTorchSpeed(Speed):
 
     def device_peak_bytes(self) -> int | None:
         return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+
+    def costs(self, workload: str, batch_size: int) -> Arrays:
+        """`flops` of products of matrices and convolutions in a step, the number of `operations` that
+        it asks the device for, views not counted, and `kept_bytes`, what a forward pass keeps for the
+        backward pass.
+        """
+        self.prepare(workload, batch_size)
+        with (
+            memory.kept_for_backward(self._course.params) as kept,
+            FlopCounterMode(display=False) as flops,
+            OperationCounter() as counter,
+        ):
+            self.step()
+        found = {
+            "flops": flops.get_total_flops(),
+            "operations": counter.count,
+            "kept_bytes": memory.kept_bytes(kept),
+        }
+        return {name: np.array(value, np.float64) for name, value in found.items()}
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         return placement.is_out_of_memory(error)
