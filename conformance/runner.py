@@ -241,16 +241,35 @@ def failure_line(workload: str, m: Measurement) -> str:
     return f"{workload} {Level.Name(m.level)} {m.quantity}: {error}; {m.detail}"
 
 
+def title(report: WorkloadReport) -> str:
+    """The workload, and the backend where there is but one, as with golden vectors."""
+    alone = f" ({report.backends[0]})" if len(report.backends) == 1 else ""
+    return f"{report.workload}{alone}"
+
+
+def failures(report: WorkloadReport) -> list[str]:
+    """A line for every quantity that fails and is not listed, and for every level that did not run."""
+    lines = [
+        failure_line(report.workload, m)
+        for m in report.measurements
+        if not m.passed and not m.known_failure
+    ]
+    return lines + [
+        f"{report.workload} {level}: not run: {reason}" for level, reason in report.not_run.items()
+    ]
+
+
 def worst(report: WorkloadReport) -> Mapping[Level, Measurement]:
     """For each level the measurement with the largest error over bound, failures first."""
     result: dict[Level, Measurement] = {}
     for m in report.measurements:
-        if m.level not in result or _badness(m) > _badness(result[m.level]):
+        if m.level not in result or badness(m) > badness(result[m.level]):
             result[m.level] = m
     return result
 
 
-def _badness(m: Measurement) -> tuple[bool, float]:
+def badness(m: Measurement) -> tuple[bool, float]:
+    """Orders measurements: failures last, then by error over bound."""
     return not m.passed, m.error / m.bound if m.bound else m.error
 
 
