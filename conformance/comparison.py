@@ -109,13 +109,15 @@ def measure(
     errors = _bits_differ(a, b) if bound.measure == IDENTICAL else _distances(a, b)
     if bound.growth_per_step:
         # Relative to the value of each step, and scaled back to step 0 by the growth that is allowed.
-        growth = bound.growth_per_step ** np.arange(len(errors))
-        result.error = float((errors / np.abs(b) / growth).max())
+        result.step_errors.extend(errors / np.abs(b))
+        errors = result.step_errors / bound.growth_per_step ** np.arange(len(errors))
+        result.error = float(errors.max())
     else:
         result.error = _error(bound, errors, b, bound.floor * typical)
     result.passed = result.error <= bound.bound
     if not result.passed:
-        result.detail = _worst_place(errors, a, b)
+        step = "step " if bound.growth_per_step else ""
+        result.detail = f"{step}{_worst_place(errors, a, b)}"
     return result
 
 

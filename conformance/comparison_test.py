@@ -81,6 +81,12 @@ def test_the_bound_grows_with_the_steps() -> None:
     assert measured(RELATIVE_MAX, grown, b, bound=1.01e-6, growth=2.0).passed
     late = b + np.array([1.0, 2.0, 4.2]) * 1e-6
     assert not measured(RELATIVE_MAX, late, b, bound=1.01e-6, growth=2.0).passed
+    failed = measured(RELATIVE_MAX, late, b, bound=1.01e-6, growth=2.0)
+    assert failed.detail.startswith("step at [2]: 1.0000042 against 1.0")
+    np.testing.assert_allclose(failed.step_errors, [1e-6, 2e-6, 4.2e-6], rtol=1e-6)
+    # The step that is furthest from what it may be, not the one with the largest difference.
+    early = b + np.array([1.5, 2.0, 4.0]) * 1e-6
+    assert "at [0]" in measured(RELATIVE_MAX, early, b, bound=1.01e-6, growth=2.0).detail
     nan = b + np.array([0, 0, np.nan])
     assert not measured(RELATIVE_MAX, nan, b, bound=1.0, growth=2.0).passed
 

@@ -1,7 +1,9 @@
 """The course of a submission: its functions, called as the harness calls them, without a clock."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
+
+import numpy as np
 
 from conformance.arrays import Arrays
 from harness import tuning
@@ -10,24 +12,27 @@ from harness.submission import Source
 from spec import rng
 from spec.workload_pb2 import Workload
 
-if TYPE_CHECKING:
-    from conformance.testee import Testee
-
-
 VERSION = "v0.6"  # whose rules hold
+
+
+class Keyed(Protocol):
+    """Who knows the framework."""
+
+    def key(self, words: np.ndarray) -> Any:
+        """What the framework takes for a random key."""
 
 
 class Course:
     """One submission on one workload, step by step."""
 
-    def __init__(self, testee: "Testee", workload: Any, module: Any, point: Any, seed: int):
+    def __init__(self, testee: Keyed, workload: Any, module: Any, point: Any, seed: int):
         self._testee, self._workload, self._module = testee, workload, module
         self._point, self._seed = point, seed
 
     def start(self, params: Any, model_state: Any) -> None:
         self.params, self.model_state = params, model_state
         key = self._key("init_optimizer_state", 0)
-        self._optimizer = self._module.init_optimizer_state(
+        self.optimizer = self._module.init_optimizer_state(
             self._workload, params, model_state, self._point, key
         )
 
@@ -36,14 +41,14 @@ class Course:
         batch = self._module.data_selection(
             self._workload,
             queue,
-            self._optimizer,
+            self.optimizer,
             self.params,
             self.model_state,
             self._point,
             number,
             key,
         )
-        self._optimizer, self.params, self.model_state = self._module.update_params(
+        self.optimizer, self.params, self.model_state = self._module.update_params(
             **self._arguments(number, key), batch=batch
         )
 
@@ -54,7 +59,7 @@ class Course:
         prepare = getattr(self._module, "prepare_for_eval", None)
         if prepare is not None:
             arguments = self._arguments(number, self._key("prepare_for_eval", number))
-            self._optimizer, self.params, self.model_state = prepare(**arguments)
+            self.optimizer, self.params, self.model_state = prepare(**arguments)
 
     def parameters(self) -> Arrays:
         return self._workload.export_model(self.params, self.model_state)[0]
@@ -70,7 +75,7 @@ class Course:
             "model_state": self.model_state,
             "hyperparameters": self._point,
             "loss_type": self._workload.loss_type,
-            "optimizer_state": self._optimizer,
+            "optimizer_state": self.optimizer,
             "eval_results": [],
             "global_step": number,
             "rng": key,

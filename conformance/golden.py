@@ -52,7 +52,7 @@ def run(path: Path, backends: Sequence[str] = runner.BACKENDS) -> Iterator[Workl
 
 
 def _ask(backend: str, path: Path) -> Arrays:
-    with runner.processes([backend]) as [testee]:
+    with runner.processes([backend], optimized=True) as [testee]:
         return testee.ask("golden", file=str(path.resolve()))
 
 

@@ -1,23 +1,34 @@
 """The command: run cases and print a table.
 
-python -m conformance.report [--workload PATTERN] [--scale tiny|full] [--level LEVEL ...] [--json FILE]
-python -m conformance.report --golden DIR [--workload PATTERN] [--json FILE]
+python -m conformance.report [--workload PATTERN] [--scale tiny|full] [--level LEVEL ...]
+                             [--json FILE] [--report DIR]
+python -m conformance.report --golden DIR [--workload PATTERN] [--json FILE] [--report DIR]
 """
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from google.protobuf import json_format
 from rich.console import Console
 from rich.table import Table
 
-from conformance import golden, runner
+from conformance import coverage, golden, history, junit, page, runner
 from spec.command_line import USAGE_ERROR, OneLineParser
-from spec.conformance_pb2 import ConformanceReport, Level, Measurement, Scale, WorkloadReport
+from spec.conformance_pb2 import (
+    FULL,
+    ConformanceReport,
+    Level,
+    Measurement,
+    Scale,
+    WorkloadReport,
+)
 from spec.files import write_text
 from spec.loading import SpecError
 from spec.user_paths import user_path
+
+WIDTH = 150  # of what is printed to a file
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,6 +57,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--json", type=user_path, metavar="FILE", help="also write the report as JSON to this file"
     )
     parser.add_argument(
+        "--report",
+        type=user_path,
+        metavar="DIR",
+        help="also write report.json, junit.xml and index.html, a page that needs no network",
+    )
+    parser.add_argument(
         "--golden",
         type=user_path,
         metavar="DIR",
@@ -59,8 +76,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SpecError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
+    report.not_covered.extend(coverage.missing(report))
+    for line in report.not_covered:
+        print(textwrap.shorten(f"not covered: {line}", WIDTH, placeholder=" ... (all: --report)"))
     if options.json:
         write_text(options.json, json_format.MessageToJson(report))
+    if options.report:
+        write_text(options.report / "report.json", json_format.MessageToJson(report))
+        write_text(options.report / "junit.xml", junit.text(report))
+        write_text(options.report / "index.html", page.html(report, history.results()))
     return 0 if all(map(runner.passed, report.workloads)) else 1
 
 
@@ -87,7 +111,8 @@ def cases_report(options: argparse.Namespace) -> ConformanceReport:
     if not cases:
         raise SpecError(f"no case of scale {scale} fits {', '.join(options.workload)}")
     report = ConformanceReport()
-    with runner.processes() as testees:
+    large = any(case.scale == FULL for case in cases)
+    with runner.processes(optimized=large) as testees:
         for case in cases:
             print(f"{case.workload} ...", file=sys.stderr, flush=True)
             report.workloads.append(runner.run_case(testees, case, levels))
@@ -108,10 +133,10 @@ def print_table(report: ConformanceReport, levels: Sequence[Level]) -> None:
         worst = runner.worst(workload)
         cells = [cell(workload, level, worst) for level in levels]
         table.add_row(workload.workload, *cells, f"{workload.wall_sec:.0f}")
-    console = Console(width=None if sys.stdout.isatty() else 150)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     console.print(table)
     for workload in report.workloads:
-        for line in failures(workload):
+        for line in runner.failures(workload):
             console.print(line, style="red", markup=False, soft_wrap=True)
 
 
@@ -127,18 +152,6 @@ def cell(workload: WorkloadReport, level: Level, worst: Mapping[Level, Measureme
     return (
         f"[yellow]known {text}[/yellow]" if measurement.known_failure else f"[red]FAIL {text}[/red]"
     )
-
-
-def failures(workload: WorkloadReport) -> list[str]:
-    lines = [
-        runner.failure_line(workload.workload, m)
-        for m in workload.measurements
-        if not m.passed and not m.known_failure
-    ]
-    return lines + [
-        f"{workload.workload} {level}: not run: {reason}"
-        for level, reason in workload.not_run.items()
-    ]
 
 
 if __name__ == "__main__":

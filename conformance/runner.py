@@ -38,6 +38,11 @@ PACKAGES = {"jax": "jax", "pytorch": "torch"}  # what a backend cannot do withou
 BACKENDS = tuple(PACKAGES)
 LEVELS = (PARAMETERS, DATA, FORWARD, GRADIENT, STATE, METRICS, TRAJECTORY)
 
+# XLA without LLVM's optimisation and with its older code generator compiles in about a quarter of the
+# processor time. The rewriting of the program before, which is where a backend's own mistakes could
+# hide, is the same; the code that comes out is slow, which a tiny model does not notice.
+QUICK_COMPILATION = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+
 NOTHING = "nothing to compare"
 
 
@@ -63,11 +68,18 @@ def load_case(workload: str) -> Case:
 class Process:
     """A testee in a process of its own."""
 
-    def __init__(self, backend: str, command: Sequence[str] | None = None):
-        """`command` starts another program that answers the same questions."""
+    def __init__(
+        self, backend: str, command: Sequence[str] | None = None, *, optimized: bool = False
+    ):
+        """`command` starts another program that answers the same questions. `optimized` compiles as
+        for training; so does an XLA_FLAGS of the caller that says so, since its words come last.
+        """
         self.backend = backend
         command = command or [sys.executable, "-m", "conformance.testee", "--backend", backend]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        if not optimized:
+            own = os.environ.get("XLA_FLAGS", "")
+            environment["XLA_FLAGS"] = f"{QUICK_COMPILATION} {own}".strip()
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
@@ -108,14 +120,19 @@ class Process:
 
 
 @contextlib.contextmanager
-def processes(backends: Sequence[str] = BACKENDS) -> Iterator[list[Process]]:
-    """One running testee per backend; SpecError if a framework is not installed."""
+def processes(
+    backends: Sequence[str] = BACKENDS, *, optimized: bool = False
+) -> Iterator[list[Process]]:
+    """One running testee per backend, for models of published size `optimized`; SpecError if a
+    framework is not installed.
+    """
     for name in backends:
         if importlib.util.find_spec(PACKAGES[name]) is None:
             advice = f"pip install -e '.[{name}]' in the checkout installs what it needs"
             raise loading.SpecError(f"backend {name}: {PACKAGES[name]} is not installed; {advice}")
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(contextlib.closing(Process(name))) for name in backends]
+        running = (Process(name, optimized=optimized) for name in backends)
+        yield [stack.enter_context(contextlib.closing(process)) for process in running]
 
 
 def arguments(case: Case, question: str) -> dict[str, Any]:
@@ -147,7 +164,15 @@ def ask(testees: Sequence[Process], case: Case, question: str) -> list[Arrays]:
         return [testee.ask(question, **asked) for testee in testees]
     for testee in testees:
         testee.send(question, **asked)
-    return [testee.receive() for testee in testees]
+    answers, errors = [], []
+    for testee in testees:  # all are read: one left over would be taken for the next question's
+        try:
+            answers.append(testee.receive())
+        except TesteeError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return answers
 
 
 def run_case(
@@ -216,16 +241,35 @@ def failure_line(workload: str, m: Measurement) -> str:
     return f"{workload} {Level.Name(m.level)} {m.quantity}: {error}; {m.detail}"
 
 
+def title(report: WorkloadReport) -> str:
+    """The workload, and the backend where there is but one, as with golden vectors."""
+    alone = f" ({report.backends[0]})" if len(report.backends) == 1 else ""
+    return f"{report.workload}{alone}"
+
+
+def failures(report: WorkloadReport) -> list[str]:
+    """A line for every quantity that fails and is not listed, and for every level that did not run."""
+    lines = [
+        failure_line(report.workload, m)
+        for m in report.measurements
+        if not m.passed and not m.known_failure
+    ]
+    return lines + [
+        f"{report.workload} {level}: not run: {reason}" for level, reason in report.not_run.items()
+    ]
+
+
 def worst(report: WorkloadReport) -> Mapping[Level, Measurement]:
     """For each level the measurement with the largest error over bound, failures first."""
     result: dict[Level, Measurement] = {}
     for m in report.measurements:
-        if m.level not in result or _badness(m) > _badness(result[m.level]):
+        if m.level not in result or badness(m) > badness(result[m.level]):
             result[m.level] = m
     return result
 
 
-def _badness(m: Measurement) -> tuple[bool, float]:
+def badness(m: Measurement) -> tuple[bool, float]:
+    """Orders measurements: failures last, then by error over bound."""
     return not m.passed, m.error / m.bound if m.bound else m.error
 
 

@@ -114,6 +114,22 @@ def process_of(code: str) -> runner.Process:
     return runner.Process("other", [sys.executable, "-c", code])
 
 
+@pytest.mark.parametrize("optimized", [True, False])
+def test_tiny_models_are_compiled_quickly_and_a_caller_may_say_otherwise(
+    optimized: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XLA_FLAGS", "--mine")
+    code = (
+        "import json, os, sys; sys.stdin.readline();"
+        "print(json.dumps({'ok': False, 'error': os.environ['XLA_FLAGS']}))"
+    )
+    process = runner.Process("other", [sys.executable, "-c", code], optimized=optimized)
+    with pytest.raises(runner.TesteeError) as flags:
+        process.ask("parameters")
+    process.close()
+    assert str(flags.value) == ("--mine" if optimized else f"{runner.QUICK_COMPILATION} --mine")
+
+
 def test_only_a_cases_own_levels_are_run() -> None:
     case = Case(workload="any", levels=[STATE])
     assert list(runner.run_case([], case, [FORWARD]).not_run) == []
@@ -151,6 +167,25 @@ def test_a_backend_that_dies_is_named() -> None:
     with pytest.raises(runner.TesteeError, match="backend other ended with status 3"):
         process.receive()
     process.close()
+
+
+def test_the_answer_beside_a_failed_one_is_not_taken_for_the_next_questions() -> None:
+    serve = """
+import json, sys
+import numpy as np
+for line in sys.stdin:
+    request = json.loads(line)
+    np.savez(request["out"], question=np.array(request["question"]))
+    print(json.dumps({"ok": FAILING != request["question"], "error": "no"}), flush=True)
+"""
+    running = [process_of(serve.replace("FAILING", failing)) for failing in ("'data'", "''")]
+    case = runner.load_case("tiny/mnist")
+    with pytest.raises(runner.TesteeError, match="no"):
+        runner.ask(running, case, "data")
+    answers = runner.ask(running, case, "metrics")
+    for process in running:
+        process.close()
+    assert [str(answer["question"]) for answer in answers] == ["metrics", "metrics"]
 
 
 def test_a_level_that_cannot_be_run_is_reported() -> None:

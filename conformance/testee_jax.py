@@ -86,12 +86,8 @@ class JaxTestee(Testee):
 
     @contextlib.contextmanager
     def float64(self) -> Iterator[None]:
-        jax.config.update("jax_disable_most_optimizations", True)  # it saves half of compiling
-        try:
-            with jax.enable_x64(True):
-                yield
-        finally:
-            jax.config.update("jax_disable_most_optimizations", False)
+        with jax.enable_x64(True):
+            yield
 
     def forward_pass(
         self,

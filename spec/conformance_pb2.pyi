@@ -114,7 +114,7 @@ class KnownFailure(_message.Message):
     def __init__(self, level: _Optional[_Union[Level, str]] = ..., quantity: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Measurement(_message.Message):
-    __slots__ = ("level", "quantity", "error", "bound", "passed", "detail", "known_failure")
+    __slots__ = ("level", "quantity", "error", "bound", "passed", "detail", "known_failure", "step_errors")
     LEVEL_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +122,7 @@ class Measurement(_message.Message):
     PASSED_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
     KNOWN_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    STEP_ERRORS_FIELD_NUMBER: _ClassVar[int]
     level: Level
     quantity: str
     error: float
@@ -129,7 +130,8 @@ class Measurement(_message.Message):
     passed: bool
     detail: str
     known_failure: bool
-    def __init__(self, level: _Optional[_Union[Level, str]] = ..., quantity: _Optional[str] = ..., error: _Optional[float] = ..., bound: _Optional[float] = ..., passed: _Optional[bool] = ..., detail: _Optional[str] = ..., known_failure: _Optional[bool] = ...) -> None: ...
+    step_errors: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, level: _Optional[_Union[Level, str]] = ..., quantity: _Optional[str] = ..., error: _Optional[float] = ..., bound: _Optional[float] = ..., passed: _Optional[bool] = ..., detail: _Optional[str] = ..., known_failure: _Optional[bool] = ..., step_errors: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class WorkloadReport(_message.Message):
     __slots__ = ("workload", "backends", "measurements", "not_run", "wall_sec")
@@ -153,7 +155,9 @@ class WorkloadReport(_message.Message):
     def __init__(self, workload: _Optional[str] = ..., backends: _Optional[_Iterable[str]] = ..., measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ..., not_run: _Optional[_Mapping[str, str]] = ..., wall_sec: _Optional[float] = ...) -> None: ...
 
 class ConformanceReport(_message.Message):
-    __slots__ = ("workloads",)
+    __slots__ = ("workloads", "not_covered")
     WORKLOADS_FIELD_NUMBER: _ClassVar[int]
+    NOT_COVERED_FIELD_NUMBER: _ClassVar[int]
     workloads: _containers.RepeatedCompositeFieldContainer[WorkloadReport]
-    def __init__(self, workloads: _Optional[_Iterable[_Union[WorkloadReport, _Mapping]]] = ...) -> None: ...
+    not_covered: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, workloads: _Optional[_Iterable[_Union[WorkloadReport, _Mapping]]] = ..., not_covered: _Optional[_Iterable[str]] = ...) -> None: ...

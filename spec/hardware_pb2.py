@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from spec import options_pb2 as spec_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13spec/hardware.proto\x12\x06tandem\x1a\x12spec/options.proto\"\xe3\x01\n\x08Hardware\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\x88\xb5\x18\x01\x12\x13\n\x05title\x18\x02 \x01(\tB\x04\x88\xb5\x18\x01\x12\x13\n\x0b\x61\x63\x63\x65lerator\x18\x03 \x01(\t\x12\'\n\x10num_accelerators\x18\x04 \x01(\x03\x42\r\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12#\n\x0cmemory_bytes\x18\x05 \x01(\x03\x42\r\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12&\n\x0fstep_time_ratio\x18\x06 \x01(\x0b\x32\r.tandem.Range\x12#\n\x0cmemory_ratio\x18\x07 \x01(\x0b\x32\r.tandem.Rangeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13spec/hardware.proto\x12\x06tandem\x1a\x12spec/options.proto\"\xe3\x01\n\x08Hardware\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\x88\xb5\x18\x01\x12\x13\n\x05title\x18\x02 \x01(\tB\x04\x88\xb5\x18\x01\x12\x13\n\x0b\x61\x63\x63\x65lerator\x18\x03 \x01(\t\x12\'\n\x10num_accelerators\x18\x04 \x01(\x03\x42\r\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12#\n\x0cmemory_bytes\x18\x05 \x01(\x03\x42\r\x92\xb5\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12&\n\x0fstep_time_ratio\x18\x06 \x01(\x0b\x32\r.tandem.Range\x12#\n\x0cmemory_ratio\x18\x07 \x01(\x0b\x32\r.tandem.Range\"C\n\x07Seconds\x12\x0b\n\x03low\x18\x01 \x01(\x01\x12\x0e\n\x06median\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\"\x99\x02\n\x0c\x42\x61\x63kendSpeed\x12\x0f\n\x07\x62\x61\x63kend\x18\x01 \x01(\t\x12 \n\x07\x66orward\x18\x02 \x01(\x0b\x32\x0f.tandem.Seconds\x12)\n\x10\x66orward_backward\x18\x03 \x01(\x0b\x32\x0f.tandem.Seconds\x12\x1d\n\x04step\x18\x04 \x01(\x0b\x32\x0f.tandem.Seconds\x12#\n\nevaluation\x18\x05 \x01(\x0b\x32\x0f.tandem.Seconds\x12\x17\n\x0f\x66irst_calls_sec\x18\x06 \x01(\x01\x12\x19\n\x11peak_memory_bytes\x18\x07 \x01(\x03\x12\x15\n\rflops_per_sec\x18\x08 \x01(\x01\x12\x1c\n\x14matmul_flops_per_sec\x18\t \x01(\x01\"\xbc\x01\n\rWorkloadSpeed\x12\x10\n\x08workload\x18\x01 \x01(\t\x12\x12\n\nbatch_size\x18\x02 \x01(\x03\x12\x1d\n\x15submission_batch_size\x18\x03 \x01(\x03\x12\r\n\x05\x66lops\x18\x04 \x01(\x01\x12&\n\x08\x62\x61\x63kends\x18\x05 \x03(\x0b\x32\x14.tandem.BackendSpeed\x12\x1d\n\x15input_batches_per_sec\x18\x06 \x01(\x01\x12\x10\n\x08\x66\x61ilures\x18\x07 \x03(\t\"\x84\x02\n\x0eHardwareReport\x12\x10\n\x08hardware\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x02 \x01(\t\x12\x0f\n\x07machine\x18\x03 \x01(\t\x12\x0e\n\x06\x63locks\x18\x04 \x01(\t\x12\x10\n\x08num_cpus\x18\x05 \x01(\x03\x12\x0c\n\x04load\x18\x06 \x01(\x01\x12\x36\n\x08versions\x18\x07 \x03(\x0b\x32$.tandem.HardwareReport.VersionsEntry\x12(\n\tworkloads\x18\x08 \x03(\x0b\x32\x15.tandem.WorkloadSpeed\x1a/\n\rVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HARDWARE'].fields_by_name['num_accelerators']._serialized_options = b'\222\265\030\t\t\000\000\000\000\000\000\000\000'
   _globals['_HARDWARE'].fields_by_name['memory_bytes']._loaded_options = None
   _globals['_HARDWARE'].fields_by_name['memory_bytes']._serialized_options = b'\222\265\030\t\t\000\000\000\000\000\000\000\000'
+  _globals['_HARDWAREREPORT_VERSIONSENTRY']._loaded_options = None
+  _globals['_HARDWAREREPORT_VERSIONSENTRY']._serialized_options = b'8\001'
   _globals['_HARDWARE']._serialized_start=52
   _globals['_HARDWARE']._serialized_end=279
+  _globals['_SECONDS']._serialized_start=281
+  _globals['_SECONDS']._serialized_end=348
+  _globals['_BACKENDSPEED']._serialized_start=351
+  _globals['_BACKENDSPEED']._serialized_end=632
+  _globals['_WORKLOADSPEED']._serialized_start=635
+  _globals['_WORKLOADSPEED']._serialized_end=823
+  _globals['_HARDWAREREPORT']._serialized_start=826
+  _globals['_HARDWAREREPORT']._serialized_end=1086
+  _globals['_HARDWAREREPORT_VERSIONSENTRY']._serialized_start=1039
+  _globals['_HARDWAREREPORT_VERSIONSENTRY']._serialized_end=1086
 # @@protoc_insertion_point(module_scope)

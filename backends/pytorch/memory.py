@@ -1,8 +1,11 @@
 """What a training step needs of a device's memory, found without computing anything."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch import nn
 from torch.utils._pytree import tree_map
 
 from backends.pytorch.layers import Pass
@@ -10,6 +13,8 @@ from backends.pytorch.workload import Workload, as_tensor
 from inputs import pipeline
 from inputs.stand_in import stand_in
 from spec.workload_pb2 import Workload as Message
+
+Kept = dict[int, torch.Tensor]  # by storage: several tensors may be views of one
 
 
 def activation_bytes(message: Message, batch_size: int) -> int:
@@ -20,8 +25,18 @@ def activation_bytes(message: Message, batch_size: int) -> int:
     """
     workload = Workload(message, next(iter(message.rules)))
     model = workload.abstract_model().train()
+    how = Pass(train=True, update_batch_norm=True, dropout_rate=message.dropout_rate)
+    batch = _meta_batch(message, batch_size)
+    with kept_for_backward(model) as kept:
+        model(workload.inputs_of(batch), how)
+    return kept_bytes(kept)
+
+
+@contextlib.contextmanager
+def kept_for_backward(model: nn.Module) -> Iterator[Kept]:
+    """Collects what operations inside keep for the backward pass, but for the model's own tensors."""
     own = {p.untyped_storage()._cdata for p in [*model.parameters(), *model.buffers()]}
-    kept: dict[int, torch.Tensor] = {}  # by storage: several tensors may be views of one
+    kept: Kept = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
@@ -29,10 +44,11 @@ def activation_bytes(message: Message, batch_size: int) -> int:
             kept[storage._cdata] = tensor
         return tensor
 
-    how = Pass(train=True, update_batch_norm=True, dropout_rate=message.dropout_rate)
-    batch = _meta_batch(message, batch_size)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        model(workload.inputs_of(batch), how)
+        yield kept
+
+
+def kept_bytes(kept: Kept) -> int:
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 
