@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from conformance import port, port_diagnosis, runner
+from conformance import port, port_diagnosis, port_scaffold, runner
 from harness.command import OneLineParser
 from spec.files import write_text
 from spec.loading import SpecError
@@ -25,6 +25,8 @@ ROWS = 12  # of the table
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when both sides are the same algorithm, 1 when not, 2 for wrong arguments."""
     options = _parser().parse_args(argv)
+    if options.scaffold:
+        return port_scaffold.main(_located(options.a))
     submissions = [_located(name) for name in (options.a, options.b or options.a)]
     reports = []
     try:
@@ -120,6 +122,11 @@ def _parser() -> argparse.ArgumentParser:
         type=_assignment,
         metavar="NAME=VALUE",
         help="a hyperparameter that differs from the point; VALUE is JSON; repeat for several",
+    )
+    parser.add_argument(
+        "--scaffold",
+        action="store_true",
+        help="compare nothing: write a first version of the side that A lacks",
     )
     parser.add_argument("--json", type=user_path, metavar="FILE", help="also write all numbers")
     return parser

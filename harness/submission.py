@@ -209,6 +209,11 @@ def chosen_batch_size(get_batch_size: Callable[[str], Any], workload: Workload) 
     raise SubmissionError(f"get_batch_size knows no workload {' or '.join(candidates)}")
 
 
+def function_names() -> list[str]:
+    """The functions that a submission may have."""
+    return [method.name for method in _SERVICE.methods]
+
+
 def load(source: Source) -> Submission:
     """Imports a submission's module; raises what `functions` does."""
     return Submission(functions(source))
