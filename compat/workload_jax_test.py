@@ -35,7 +35,7 @@ def test_every_tiny_workload_has_official_names(name: str) -> None:
 def test_names_of_a_resnet() -> None:
     params, state = Workload(RESNET, "v0.6", has_device_axis=False).init_model_fn(KEY)
     assert set(params["BottleneckResNetBlock_0"]["BatchNorm_0"]) == {"scale", "bias"}
-    assert params["conv_init"]["kernel"].ndim == 4
+    assert params["Conv_init"]["kernel"].ndim == 4
     assert set(state) == {"batch_stats"}
     assert set(state["batch_stats"]["BatchNorm_init"]) == {"mean", "var"}
 

@@ -258,8 +258,8 @@ def _bound_by(node: ast.Import | ast.ImportFrom) -> set[str]:
 def _defined_names(tree: ast.Module) -> set[str]:
     """What a module defines at its top, imports left out."""
     found = {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
-    stored = (n for node in tree.body if isinstance(node, ast.Assign) for n in ast.walk(node))
-    return found | {n.id for n in stored if isinstance(n, ast.Name)}
+    assigned = (n for node in tree.body if isinstance(node, ast.Assign) for n in node.targets)
+    return found | set().union(*map(_names, assigned))
 
 
 def _is_on_both_sides(node: ast.stmt) -> bool:

@@ -43,8 +43,8 @@ def test_what_is_left_is_said(name: str, framework: str) -> None:
     other = port_other_side.scaffold(side(name, framework), framework)
     assert LEFT in other
     assert port_other_side.framework_of(other) in (OTHER[framework], None)
-    defined = port_other_side._defined_names(ast.parse(other))
-    assert {"init_optimizer_state", "update_params", "get_batch_size"} <= defined
+    defined = port_other_side._defined_names(ast.parse(side(name, framework)))
+    assert all(function in other for function in defined)
 
 
 @pytest.mark.parametrize(
