@@ -22,6 +22,7 @@ usage: tandem COMMAND ...
   parameters WORKLOAD             list a model's parameters; write the list into the specification
   data prepare|check DATASET      make the files that training reads; say what is missing
   score LOGS...                   times and scores from run folders or official logs
+  export RUNS... --format F       official layout, TensorBoard, OpenMetrics
   verify RUN                      check a run folder; compare two runs step by step
   conform ...                     hold the two backends against the specification
   port A [B]                      hold a submission's JAX side against a submission's PyTorch side
@@ -123,6 +124,12 @@ def _score(argv: Sequence[str]) -> int:
     return importlib.import_module("scoring.score").main(argv)
 
 
+def _export(argv: Sequence[str]) -> int:
+    from cli import export
+
+    return export.main(argv)
+
+
 def _verify(argv: Sequence[str]) -> int:
     return importlib.import_module("harness.verify").main(argv)
 
@@ -145,6 +152,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "parameters": _parameters,
     "data": _data,
     "score": _score,
+    "export": _export,
     "verify": _verify,
     "conform": _conform,
     "port": _port,

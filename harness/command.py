@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import events, protocol, provenance, resuming, run_folder, submission, tuning
+from harness import events, mirror, protocol, provenance, resuming, run_folder, submission, tuning
 from harness.backend import MakeBackend
 from harness.checkpoint import Keeper
 from harness.clock import Clock
@@ -17,6 +17,7 @@ from harness.display import Display
 from harness.errors import LogError, UsageError
 from harness.events import EventLog
 from harness.interruption import Interruption
+from harness.mirror import Mirror
 from harness.resuming import Begun
 from harness.submission import Source
 from harness.training import Experiment
@@ -117,6 +118,11 @@ def parser(backend: str) -> OneLineParser:
         help="make none: a run that is stopped can then only begin anew",
     )
     add(
+        "--mirror",
+        choices=["tensorboard"],
+        help="write scalars for TensorBoard too, into the run folder",
+    )
+    add(
         "--data-dir",
         metavar="DIR",
         help=f"parent folder of prepared data (default: ${storage.VARIABLE} or ~/tandem_data)",
@@ -215,6 +221,8 @@ def _run(arguments: argparse.Namespace, framework: Framework, make_backend: Make
         else:
             log, lock = run_folder.create(folder, trial, source, clock, arguments.resume)
         log.observers.append(display.show)
+        if arguments.mirror:
+            log.observers.append(Mirror(folder / mirror.FOLDER).show)
         keeper = Keeper(folder, trial, lock, checkpoints, not arguments.no_checkpoints)
         parts = functools.partial(
             set_up,
