@@ -211,7 +211,7 @@ def chosen_batch_size(get_batch_size: Callable[[str], Any], workload: Workload) 
 
 def function_names() -> list[str]:
     """The functions that a submission may have."""
-    return [method.name for method in _SERVICE.methods]
+    return [method.name for method in METHODS]
 
 
 def load(source: Source) -> Submission:
