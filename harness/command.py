@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import events, mirror, protocol, provenance, resuming, run_folder, submission, tuning
+from harness import events, protocol, provenance, resuming, run_folder, submission, tuning
 from harness.backend import MakeBackend
 from harness.checkpoint import Keeper
 from harness.clock import Clock
@@ -18,7 +18,6 @@ from harness.errors import LogError, UsageError
 from harness.events import EventLog
 from harness.experiment import Experiment
 from harness.interruption import Interruption
-from harness.mirror import Mirror
 from harness.resuming import Begun
 from harness.submission import Source, Submission
 from harness.trial import run_trial
@@ -126,11 +125,6 @@ def parser(backend: str) -> OneLineParser:
         help="make none: a run that is stopped can then only begin anew",
     )
     add(
-        "--mirror",
-        choices=["tensorboard"],
-        help="write scalars for TensorBoard too, into the run folder",
-    )
-    add(
         "--data-dir",
         metavar="DIR",
         help=f"parent folder of prepared data (default: ${storage.VARIABLE} or ~/tandem_data)",
@@ -234,8 +228,6 @@ def _run(
         else:
             log, lock = run_folder.create(folder, trial, source, clock, arguments.resume)
         log.observers.append(display.show)
-        if arguments.mirror:
-            log.observers.append(Mirror(folder / mirror.FOLDER).show)
         keeper = Keeper(folder, trial, lock, checkpoints, not arguments.no_checkpoints)
         parts = functools.partial(
             set_up,

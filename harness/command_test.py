@@ -159,12 +159,6 @@ def test_a_point_can_be_given_as_it_is(place: Path) -> None:
     assert (started.trial, dict(started.hyperparameters)) == (300, {"rate": 0.125})
 
 
-def test_scalars_can_be_mirrored(place: Path) -> None:
-    assert run("--mirror", "tensorboard") == 0
-    (path,) = (place / "run" / "tensorboard").iterdir()
-    assert b"validation/loss" in path.read_bytes()
-
-
 def test_a_step_limit(place: Path) -> None:
     assert run("--max-steps", "1") == 0
     ended = read_log(place / "run" / "events.jsonl").events[-1].trial_ended
