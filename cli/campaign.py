@@ -10,11 +10,13 @@ from pathlib import Path
 from campaigns import local, progress, task
 from campaigns import plan as plans
 from campaigns.task import Results, Task
-from harness import command, display
+from harness import command, display, submission
 from harness.errors import UsageError
 from harness.lock import RunLock
 from inputs import storage
+from preflight import passes
 from spec.command_line import USAGE_ERROR, OneLineParser
+from spec.plan_pb2 import Plan
 from spec.user_paths import user_path
 
 _EPILOG = """\
@@ -43,6 +45,8 @@ def main(argv: Sequence[str]) -> int:
         help="further attempts for a trial that ended for no fault of its own (default: 2)")
     add("--data-dir", metavar="DIR",
         help=f"parent folder of prepared data (default: ${storage.VARIABLE} or ~/tandem_data)")
+    add("--without-preflight", action="store_true",
+        help="run a submission that has no pass of `tandem preflight`")
     add("--slurm", type=_option, action="append", default=[], metavar="KEY=VALUE",
         help="option of submitit's Slurm executor: partition, time (in minutes), gpus_per_node, "
         "cpus_per_task, mem ...; can be given several times")
@@ -54,6 +58,8 @@ def main(argv: Sequence[str]) -> int:
         plan = plans.read(arguments.plan)
         if changes := list(plans.outdated(plan)):
             raise UsageError(f"{arguments.plan} is out of date, make another: {'; '.join(changes)}")
+        if not arguments.without_preflight:
+            _ask_for_pass(plan)
         root.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(RunLock(root)):
             plans.write(plan, root / plans.FILE)
@@ -76,6 +82,13 @@ def _option(text: str) -> tuple[str, str]:
     if not (key and sign and value):
         raise argparse.ArgumentTypeError(f"{text!r}, expected KEY=VALUE")
     return key, value
+
+
+def _ask_for_pass(plan: Plan) -> None:
+    """Raises UsageError unless preflight passed the submission on the plan's framework."""
+    source = submission.find(plan.submission, Path(plan.submission), plan.framework)
+    if missing := passes.passed(source, plan.framework):
+        raise UsageError(f"{missing}, or give --without-preflight")
 
 
 def _run(arguments: argparse.Namespace, tasks: Sequence[Task], root: Path) -> Results:
