@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         help="processes of this machine (default), or jobs of a Slurm cluster")
     add("--jobs", type=count, metavar="N",
         help="trials at a time (default: as many as there are GPUs for, else one)")
-    add("--devices-per-trial", type=count, default=1, metavar="N",
+    add("--devices-per-trial", type=count, metavar="N",
         help="GPUs that each trial has to itself (default: 1)")
     add("--retries", type=command.integer(0, 1000), default=2, metavar="N",
         help="further attempts for a trial that ended for no fault of its own (default: 2)")
@@ -52,6 +52,10 @@ def main(argv: Sequence[str]) -> int:
         "cpus_per_task, mem ...; can be given several times")
     # fmt: on
     arguments = parser.parse_args(argv)
+    if arguments.executor == "slurm" and arguments.devices_per_trial:
+        parser.error("--devices-per-trial is for local; on Slurm it is --slurm gpus_per_node=N")
+    if arguments.executor == "local" and arguments.slurm:
+        parser.error("--slurm goes with --executor slurm")
     root = arguments.out or user_path(f"runs/{arguments.plan.stem}")
     data_dir = str(user_path(arguments.data_dir)) if arguments.data_dir else None
     try:
@@ -98,7 +102,8 @@ def _run(arguments: argparse.Namespace, tasks: Sequence[Task], root: Path) -> Re
 
         options = dict(arguments.slurm)
         return slurm.run(tasks, root, arguments.jobs, options, arguments.retries, _say)
-    slots = local.slots(arguments.jobs, local.visible_devices(), arguments.devices_per_trial)
+    devices_per_trial = arguments.devices_per_trial or 1
+    slots = local.slots(arguments.jobs, local.visible_devices(), devices_per_trial)
     return local.run(tasks, slots, arguments.retries, _say)
 
 

@@ -91,3 +91,21 @@ def test_nothing_is_run_by_a_wrong_command(plan: Path, capsys: pytest.CaptureFix
     (plan.parent / "mine" / "points.json").write_text("[]")
     assert f"submission {plan.parent / 'mine'} has changed" in error("plan")
     assert not (root / "tiny_mnist").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--slurm", "time=3"], "--slurm goes with --executor slurm"),
+        (["--executor", "slurm", "--slurm", "time"], "'time', expected KEY=VALUE"),
+        (["--executor", "slurm", "--devices-per-trial", "2"], "--slurm gpus_per_node=N"),
+        (["--jobs", "0"], "'0' is not an integer from 1"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main.main(["campaign", "plan", *arguments])
+    assert end.value.code == USAGE_ERROR
+    assert message in capsys.readouterr().err
