@@ -181,6 +181,13 @@ def test_trials_are_asked_to_stop_when_the_campaign_is_killed(tmp_path: Path, ma
     assert (len(children), alive) == (2, [])
 
 
+def test_what_a_trial_leaves_behind_ends_with_it(tmp_path: Path, marked: str) -> None:
+    task = script(tmp_path, "a", "sleep 1000 & exit 0")
+    results = local.run([task], [{MARK: marked}], 0, print)
+    assert results.statuses == {"a": 0}
+    assert processes(marked) == []
+
+
 def test_an_error_leaves_no_orphan(tmp_path: Path, marked: str) -> None:
     there = tmp_path / "there"
     os.mkfifo(there)
