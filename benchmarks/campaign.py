@@ -109,7 +109,8 @@ def campaign(place: Path, backend: str, num_trials: int) -> None:
     options = f"--backend {backend} --workloads {WORKLOAD} --max-steps 1 --ruleset self".split()
     number = ["--studies", str(num_trials), "--out", str(plan)]
     measured(["cli.main", "plan", "nadamw", *options, *number])
-    measured(["cli.main", "campaign", str(plan), "--out", str(root), "--jobs", "1"])
+    run = ["cli.main", "campaign", str(plan), "--out", str(root), "--without-preflight"]
+    measured(run)
     clocks = [
         read_log(found.folder / "events.jsonl").events[-1].clock for found in overview.places(root)
     ]

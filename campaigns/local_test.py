@@ -107,7 +107,7 @@ ALONE = "echo here > {there}; exec sleep 1000"
 def marked(tmp_path: Path) -> Iterator[str]:
     """Counts the processes of a test when it has ended: there must be none."""
     yield str(tmp_path)
-    left = processes(str(tmp_path))
+    left = orphans(str(tmp_path))
     for process in left:
         process.kill()
     assert left == []
@@ -122,6 +122,12 @@ def processes(mark: str) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
+
+
+def orphans(mark: str) -> list[psutil.Process]:
+    """Processes that are left; one that was just killed may take a moment to go."""
+    _, left = psutil.wait_procs(processes(mark), timeout=10)
+    return left
 
 
 def start(tmp_path: Path, mark: str, text: str) -> subprocess.Popen[str]:
@@ -157,7 +163,7 @@ def test_a_signal_stops_all_and_leaves_no_orphan(
         f"{number.name}: stopping 2 trials",
     ]
     assert "('a', -15), ('b', -15)] Counter()" in printed  # c never began
-    assert processes(marked) == []
+    assert orphans(marked) == []
 
 
 def test_a_second_signal_kills(tmp_path: Path, marked: str) -> None:
@@ -169,7 +175,7 @@ def test_a_second_signal_kills(tmp_path: Path, marked: str) -> None:
     process.send_signal(signal.SIGTERM)
     printed, _ = process.communicate()
     assert "[('a', -9), ('b', -9)]" in printed
-    assert processes(marked) == []
+    assert orphans(marked) == []
 
 
 def test_trials_are_asked_to_stop_when_the_campaign_is_killed(tmp_path: Path, marked: str) -> None:
@@ -179,6 +185,13 @@ def test_trials_are_asked_to_stop_when_the_campaign_is_killed(tmp_path: Path, ma
     process.communicate()
     _, alive = psutil.wait_procs(children, timeout=60)
     assert (len(children), alive) == (2, [])
+
+
+def test_what_a_trial_leaves_behind_ends_with_it(tmp_path: Path, marked: str) -> None:
+    task = script(tmp_path, "a", "sleep 1000 & exit 0")
+    results = local.run([task], [{MARK: marked}], 0, print)
+    assert results.statuses == {"a": 0}
+    assert orphans(marked) == []
 
 
 def test_an_error_leaves_no_orphan(tmp_path: Path, marked: str) -> None:

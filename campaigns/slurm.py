@@ -24,6 +24,7 @@ from harness.errors import UsageError
 
 MAX_ARRAY = 1000  # jobs; a cluster that says nothing else takes indices up to 1000
 PERIOD_SEC = 5.0  # between looks at the queue
+SPREAD_SEC = 2.0  # Slurm's signal reaches one process of a job after the other
 LOST = -signal.SIGKILL  # the status of a job that left the queue without one
 DEFAULT_MINUTES = 720  # that a job may run; then it makes a checkpoint and is requeued
 _MAX_TIMEOUTS = 100  # how often
@@ -62,6 +63,8 @@ class Attempt:
             )
         self._wait()
         status = self._process.wait()
+        if status == 128 + signal.SIGTERM:
+            time.sleep(SPREAD_SEC)
         while asked and status == 128 + signal.SIGTERM:
             signal.pause()
         return status

@@ -151,10 +151,11 @@ def story(folder: Path) -> list[str]:
 @needs_slurm
 def test_a_preempted_trial_goes_on(cluster: Cluster, tmp_path: Path) -> None:
     def report(line: str) -> None:
+        print(line)
         if "submitted" in line:
             patiently(lambda: story(tmp_path) == ["started"])
-            urgent = ["srun", "--partition", "high", "--cpus-per-task", "2", "true"]
-            subprocess.Popen(urgent, start_new_session=True)
+            urgent = ["sbatch", "--partition", "high", "--cpus-per-task", "2", "--wrap", "true"]
+            subprocess.run(urgent, check=True, cwd=tmp_path)
 
     results = run([script(tmp_path, "a", RESUMABLE.format(folder=tmp_path))], tmp_path, report)
     assert story(tmp_path) == ["started", "stopped", "resumed"]
@@ -166,21 +167,23 @@ def test_a_trial_goes_on_after_its_node_was_lost(cluster: Cluster, tmp_path: Pat
     """The node daemon is killed with all that runs under it, and comes back once Slurm noticed."""
 
     def report(line: str) -> None:
+        print(line)
         if "submitted" in line:
             patiently(lambda: story(tmp_path) == ["started"])
             cluster.lose_node()
             (tmp_path / "checkpoint").touch()
-            patiently(lambda: cluster.says("squeue", "-h", "-o", "%T") == "PENDING")
+            patiently(lambda: cluster.says("squeue", "-h", "-o", "%T") != "RUNNING")
             cluster.start("slurmd")
 
     results = run([script(tmp_path, "a", RESUMABLE.format(folder=tmp_path))], tmp_path, report)
     assert story(tmp_path) == ["started", "resumed"]
-    assert (results.statuses, results.attempts) == ({"a": 0}, {"a": 1})
+    assert results.statuses == {"a": 0}  # by Slurm's requeue or by another attempt
 
 
 @needs_slurm
 def test_a_signal_cancels_all_jobs(cluster: Cluster, tmp_path: Path) -> None:
     def report(line: str) -> None:
+        print(line)
         if "submitted" in line:
             patiently(lambda: story(tmp_path) == ["started"])
             os.kill(os.getpid(), signal.SIGTERM)
@@ -198,7 +201,10 @@ def test_without_slurm_the_command_says_so(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("status", [0, 1, 143])
-def test_a_job_gives_the_status_of_its_command(tmp_path: Path, status: int) -> None:
+def test_a_job_gives_the_status_of_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(slurm, "SPREAD_SEC", 0.0)
     usual = signal.getsignal(signal.SIGTERM)
     attempt = Attempt(("/bin/sh", "-c", f"echo $A; exit {status}"), {"A": "b"}, tmp_path / "a.txt")
     assert attempt() == attempt() == status

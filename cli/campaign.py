@@ -10,11 +10,13 @@ from pathlib import Path
 from campaigns import local, progress, task
 from campaigns import plan as plans
 from campaigns.task import Results, Task
-from harness import command, display
+from harness import command, display, submission
 from harness.errors import UsageError
 from harness.lock import RunLock
 from inputs import storage
+from preflight import passes
 from spec.command_line import USAGE_ERROR, OneLineParser
+from spec.plan_pb2 import Plan
 from spec.user_paths import user_path
 
 _EPILOG = """\
@@ -37,23 +39,31 @@ def main(argv: Sequence[str]) -> int:
         help="processes of this machine (default), or jobs of a Slurm cluster")
     add("--jobs", type=count, metavar="N",
         help="trials at a time (default: as many as there are GPUs for, else one)")
-    add("--devices-per-trial", type=count, default=1, metavar="N",
+    add("--devices-per-trial", type=count, metavar="N",
         help="GPUs that each trial has to itself (default: 1)")
     add("--retries", type=command.integer(0, 1000), default=2, metavar="N",
         help="further attempts for a trial that ended for no fault of its own (default: 2)")
     add("--data-dir", metavar="DIR",
         help=f"parent folder of prepared data (default: ${storage.VARIABLE} or ~/tandem_data)")
+    add("--without-preflight", action="store_true",
+        help="run a submission that has no pass of `tandem preflight`")
     add("--slurm", type=_option, action="append", default=[], metavar="KEY=VALUE",
         help="option of submitit's Slurm executor: partition, time (in minutes), gpus_per_node, "
         "cpus_per_task, mem ...; can be given several times")
     # fmt: on
     arguments = parser.parse_args(argv)
+    if arguments.executor == "slurm" and arguments.devices_per_trial:
+        parser.error("--devices-per-trial is for local; on Slurm it is --slurm gpus_per_node=N")
+    if arguments.executor == "local" and arguments.slurm:
+        parser.error("--slurm goes with --executor slurm")
     root = arguments.out or user_path(f"runs/{arguments.plan.stem}")
     data_dir = str(user_path(arguments.data_dir)) if arguments.data_dir else None
     try:
         plan = plans.read(arguments.plan)
         if changes := list(plans.outdated(plan)):
             raise UsageError(f"{arguments.plan} is out of date, make another: {'; '.join(changes)}")
+        if not arguments.without_preflight:
+            _ask_for_pass(plan)
         root.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(RunLock(root)):
             plans.write(plan, root / plans.FILE)
@@ -78,6 +88,13 @@ def _option(text: str) -> tuple[str, str]:
     return key, value
 
 
+def _ask_for_pass(plan: Plan) -> None:
+    """Raises UsageError unless preflight passed the submission on the plan's framework."""
+    source = submission.find(plan.submission, Path(plan.submission), plan.framework)
+    if missing := passes.passed(source, plan.framework):
+        raise UsageError(f"{missing}, or give --without-preflight")
+
+
 def _run(arguments: argparse.Namespace, tasks: Sequence[Task], root: Path) -> Results:
     """Runs tasks on the executor that the arguments name."""
     if arguments.executor == "slurm":
@@ -85,7 +102,8 @@ def _run(arguments: argparse.Namespace, tasks: Sequence[Task], root: Path) -> Re
 
         options = dict(arguments.slurm)
         return slurm.run(tasks, root, arguments.jobs, options, arguments.retries, _say)
-    slots = local.slots(arguments.jobs, local.visible_devices(), arguments.devices_per_trial)
+    devices_per_trial = arguments.devices_per_trial or 1
+    slots = local.slots(arguments.jobs, local.visible_devices(), devices_per_trial)
     return local.run(tasks, slots, arguments.retries, _say)
 
 

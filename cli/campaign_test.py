@@ -10,6 +10,7 @@ from scoring.readers.logs import collect
 from spec.command_line import USAGE_ERROR
 from spec.timing_pb2 import Outcome
 
+WITHOUT = "--without-preflight"
 SUBMISSION = """
 def get_batch_size(workload_name):
     return 4
@@ -44,7 +45,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_campaign_runs_every_trial_once(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = plan.parent / "runs" / "plan"
     capsys.readouterr()
-    assert main.main(["campaign", "plan", "--jobs", "2"]) == 1  # one trial failed
+    assert main.main(["campaign", "plan", "--jobs", "2", WITHOUT]) == 1  # one trial failed
     first = capsys.readouterr().out
     assert "2 trials, 0 have come to their end" in first
     assert "STEP_LIMIT 1  SUBMISSION_ERROR 1" in first
@@ -53,7 +54,7 @@ def test_a_campaign_runs_every_trial_once(plan: Path, capsys: pytest.CaptureFixt
     folders = [root / "tiny_mnist" / "study_0" / f"trial_{number}" for number in (1, 2)]
     assert [progress.read(f).outcome for f in folders] == ["STEP_LIMIT", "SUBMISSION_ERROR"]
 
-    assert main.main(["campaign", "plan"]) == 1
+    assert main.main(["campaign", "plan", WITHOUT]) == 1
     again = capsys.readouterr().out
     assert "2 trials, 2 have come to their end" in again
     assert "started" not in again
@@ -79,13 +80,32 @@ def test_nothing_is_run_by_a_wrong_command(plan: Path, capsys: pytest.CaptureFix
         return captured.err
 
     assert "nowhere: cannot be read" in error("nowhere")
+    assert "mine has not passed preflight on pytorch" in error("plan")
     root = plan.parent / "runs" / "plan"
     root.mkdir(parents=True)
     lock = RunLock(root)
-    assert f"another process works on {root}" in error("plan")
+    assert f"another process works on {root}" in error("plan", WITHOUT)
     lock.close()
     (root / "plan.textproto").write_text("submission: 'other'")
-    assert "plan.textproto exists and says something else" in error("plan")
+    assert "plan.textproto exists and says something else" in error("plan", WITHOUT)
     (plan.parent / "mine" / "points.json").write_text("[]")
     assert f"submission {plan.parent / 'mine'} has changed" in error("plan")
     assert not (root / "tiny_mnist").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--slurm", "time=3"], "--slurm goes with --executor slurm"),
+        (["--executor", "slurm", "--slurm", "time"], "'time', expected KEY=VALUE"),
+        (["--executor", "slurm", "--devices-per-trial", "2"], "--slurm gpus_per_node=N"),
+        (["--jobs", "0"], "'0' is not an integer from 1"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main.main(["campaign", "plan", *arguments])
+    assert end.value.code == USAGE_ERROR
+    assert message in capsys.readouterr().err

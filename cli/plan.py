@@ -78,8 +78,7 @@ def make(arguments: argparse.Namespace) -> Plan:
     path = user_path(arguments.submission)
     source = submission.find(arguments.submission, path, framework)
     is_own = arguments.submission in submission.names()
-    held_out = [pair.workload for pair in ruleset.held_out]
-    names = arguments.workloads or [*ruleset.base_workloads, *held_out]
+    names = arguments.workloads or command.scored_workloads(ruleset)
     return plans.make(
         arguments.submission if is_own else str(path),
         source,

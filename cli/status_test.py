@@ -1,6 +1,6 @@
 import dataclasses
 import math
-import time
+import types
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,13 @@ from campaigns.progress import Progress
 from cli import main, status
 
 BUDGET_SEC = 7200.0
+NOW_SEC = 2e9
+
+
+@pytest.fixture(autouse=True)
+def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = types.SimpleNamespace(time=lambda: NOW_SEC, sleep=lambda seconds: None)
+    monkeypatch.setattr(status, "time", clock)
 
 
 def standing(name: str, state: str, step: int = 0, outcome: str = "") -> Standing:
@@ -20,7 +27,7 @@ def standing(name: str, state: str, step: int = 0, outcome: str = "") -> Standin
         timed_sec=36.0 * step,
         wall_per_timed=2.0,
         outcome=outcome,
-        last_sign_sec=time.time() - 30,
+        last_sign_sec=NOW_SEC - 30,
     )
     return Standing(Place(name, name[0], Path(name), BUDGET_SEC, 0), found, state)
 
@@ -79,11 +86,8 @@ def test_durations(seconds: float, text: str) -> None:
     assert status.duration(seconds) == text
 
 
-def test_watching_ends_with_the_last_trial(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_watching_ends_with_the_last_trial(capsys: pytest.CaptureFixture[str]) -> None:
     looks = [TRIALS, TRIALS, TRIALS[:2]]
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     status.show(lambda: looks.pop(0), watch=True, all_trials=True)
     assert looks == []
     printed = capsys.readouterr().out

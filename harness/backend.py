@@ -34,6 +34,12 @@ class Backend(Protocol):
         """Returns when all work enqueued so far is done, at least that for `results`, any trees."""
         ...
 
+    def reference_step(self, previous: Any) -> Any:
+        """A fixed piece of work, the same for every workload and call: see noise.py. Takes what the
+        call before gave, at first None, and gives something that `synchronize` can wait for.
+        """
+        ...
+
     def evaluate(
         self, params: Any, model_state: Any, rng: Any, batches: Iterable[Batch]
     ) -> Mapping[str, float]:

@@ -9,7 +9,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import events, protocol, provenance, resuming, run_folder, submission, tuning
+from harness import (
+    events,
+    noise,
+    protocol,
+    provenance,
+    resuming,
+    run_folder,
+    submission,
+    tuning,
+)
 from harness.backend import MakeBackend
 from harness.checkpoint import Keeper
 from harness.clock import Clock
@@ -302,6 +311,11 @@ def runnable_workload(name: str) -> Workload:
     return loading.load_workload(loading.one_of(name, names, "workload"))
 
 
+def scored_workloads(ruleset: Ruleset) -> list[str]:
+    """Names of the workloads that a ruleset scores, held-out ones last."""
+    return [*ruleset.base_workloads, *(pair.workload for pair in ruleset.held_out)]
+
+
 def _is_runnable(name: str) -> bool:
     """Whether a backend has the workload's model and something reads its data."""
     workload = loading.load_workload(name)
@@ -385,6 +399,8 @@ def set_up(
     if begun and (changes := provenance.changes(begun.provenance, trial.provenance)):
         changed = f"resumed with something else than before: {', '.join(changes)}"
         log.append(remark=Remark(message=changed))
+    if workload.name in scored_workloads(trial.ruleset):
+        log.append(noise_check=noise.check(backend.reference_step, backend.synchronize))
     code = load(source)
     trial.global_batch_size = code.batch_size(workload, backend.num_devices)
     trial.data_sha256 = pipeline.data_sha256(workload)

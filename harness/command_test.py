@@ -13,6 +13,7 @@ from harness.fakes import FakeBackend, Machine
 from inputs import pipeline
 from spec import loading
 from spec.command_line import USAGE_ERROR
+from spec.ruleset_pb2 import Ruleset
 from spec.timing_pb2 import Outcome
 from spec.workload_pb2 import Workload
 
@@ -157,6 +158,32 @@ def test_a_point_can_be_given_as_it_is(place: Path) -> None:
     assert run("--trial", "300", "--point", '{"rate": 0.125}') == 0
     started = read_log(place / "run" / "events.jsonl").events[1].trial_started
     assert (started.trial, dict(started.hyperparameters)) == (300, {"rate": 0.125})
+
+
+def test_the_machine_is_checked_before_a_run_that_is_scored(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run() == 0
+    assert not any(e.HasField("noise_check") for e in read_log(place / "run/events.jsonl").events)
+    load = loading.load_ruleset
+
+    def load_ruleset(version: str, tuning: str) -> Ruleset:
+        ruleset = Ruleset()
+        ruleset.CopyFrom(load(version, tuning))
+        ruleset.base_workloads.append("fake")
+        return ruleset
+
+    monkeypatch.setattr(loading, "load_ruleset", load_ruleset)
+    assert run("--out", "scored") == 0
+    _, check, *_ = read_log(place / "scored/events.jsonl").events
+    assert len(check.noise_check.seconds) == 7
+    assert check.clock.timed_sec == 0
+
+
+def test_scalars_can_be_mirrored(place: Path) -> None:
+    assert run("--mirror", "tensorboard") == 0
+    (path,) = (place / "run" / "tensorboard").iterdir()
+    assert b"validation/loss" in path.read_bytes()
 
 
 def test_a_step_limit(place: Path) -> None:

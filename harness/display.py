@@ -77,6 +77,9 @@ class Display:
             resumed = event.trial_resumed
             lost = f"{resumed.lost_steps:,} steps, {resumed.lost_timed_sec:.1f} timed seconds"
             self._print(f"resumed after step {resumed.global_step:,}; lost: {lost}")
+        elif event.HasField("noise_check"):
+            spread = event.noise_check.spread
+            self._print(f"reference work takes the same time to {spread:.1%} on this machine now")
         elif event.HasField("remark"):
             self._print(f"note: {event.remark.message}")
 

@@ -2,8 +2,10 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from harness import provenance
+from spec.event_pb2 import Device
 
 
 def test_provenance_of_this_process() -> None:
@@ -16,6 +18,34 @@ def test_provenance_of_this_process() -> None:
     assert found.memory_bytes > 2**28
     assert found.cpu
     assert found.host_os
+
+
+def test_a_device_as_its_driver_describes_it() -> None:
+    line = (
+        "NVIDIA H200, 570.1, 143771 MiB, 1980 MHz, 3201 MHz, 700.00 W, Enabled, Enabled, Disabled"
+    )
+    found = provenance.parse_device(line)
+    assert (found.name, found.driver, found.memory) == ("NVIDIA H200", "570.1", "143771 MiB")
+    assert (found.max_clock, found.max_memory_clock) == ("1980 MHz", "3201 MHz")
+    assert (found.power_limit, found.ecc_mode, found.mig_mode) == (
+        "700.00 W",
+        "Enabled",
+        "Disabled",
+    )
+    assert provenance.parse_device("X, 1, [N/A]") == Device(name="X", driver="1")
+
+
+def test_without_the_drivers_tool_there_are_no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert provenance.devices() == []
+
+
+def test_containers_are_known_by_their_marks(tmp_path: Path) -> None:
+    assert provenance.container(tmp_path, {}) == ""
+    assert provenance.container(tmp_path, {"container": "lxc"}) == "lxc"
+    (tmp_path / ".dockerenv").touch()
+    assert provenance.container(tmp_path, {"container": "lxc"}) == "docker"
+    assert provenance.container(tmp_path, {"APPTAINER_CONTAINER": "x.sif"}) == "apptainer"
 
 
 def test_checkout(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from spec import timing_pb2 as spec_dot_timing__pb2
 from spec import workload_pb2 as spec_dot_workload__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x10spec/event.proto\x12\x06tandem\x1a\x1cgoogle/protobuf/struct.proto\x1a\x12spec/ruleset.proto\x1a\x15spec/submission.proto\x1a\x11spec/timing.proto\x1a\x13spec/workload.proto\"\x99\x03\n\x05\x45vent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x15\n\runix_time_sec\x18\x02 \x01(\x01\x12#\n\x05\x63lock\x18\x03 \x01(\x0b\x32\x14.tandem.ClockReading\x12-\n\rtrial_started\x18\x04 \x01(\x0b\x32\x14.tandem.TrialStartedH\x00\x12/\n\x0escalar_metrics\x18\x05 \x01(\x0b\x32\x15.tandem.ScalarMetricsH\x00\x12(\n\nevaluation\x18\x06 \x01(\x0b\x32\x12.tandem.EvaluationH\x00\x12-\n\rtrial_resumed\x18\x07 \x01(\x0b\x32\x14.tandem.TrialResumedH\x00\x12\x33\n\x10\x63heckpoint_saved\x18\x08 \x01(\x0b\x32\x17.tandem.CheckpointSavedH\x00\x12)\n\x0btrial_ended\x18\t \x01(\x0b\x32\x12.tandem.TrialEndedH\x00\x12 \n\x06remark\x18\n \x01(\x0b\x32\x0e.tandem.RemarkH\x00\x42\x07\n\x05\x65vent\"\x82\x01\n\x0c\x43lockReading\x12\x0c\n\x04step\x18\x01 \x01(\x03\x12\x11\n\ttimed_sec\x18\x02 \x01(\x01\x12\x16\n\x0e\x65valuation_sec\x18\x03 \x01(\x01\x12\x12\n\nrecord_sec\x18\x04 \x01(\x01\x12\x12\n\nset_up_sec\x18\x05 \x01(\x01\x12\x11\n\ttotal_sec\x18\x06 \x01(\x01\"\xd0\x03\n\x0cTrialStarted\x12\"\n\x08workload\x18\x01 \x01(\x0b\x32\x10.tandem.Workload\x12 \n\x07ruleset\x18\x02 \x01(\x0b\x32\x0f.tandem.Ruleset\x12.\n\nsubmission\x18\x03 \x01(\x0b\x32\x1a.tandem.SubmissionManifest\x12\x19\n\x11submission_sha256\x18\x04 \x01(\t\x12$\n\tframework\x18\x05 \x01(\x0e\x32\x11.tandem.Framework\x12\x0c\n\x04seed\x18\x06 \x01(\x04\x12\r\n\x05study\x18\x07 \x01(\x03\x12\r\n\x05trial\x18\x08 \x01(\x03\x12\x30\n\x0fhyperparameters\x18\t \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x19\n\x11global_batch_size\x18\n \x01(\x03\x12\x13\n\x0bnum_devices\x18\x0b \x01(\x03\x12\x12\n\nbudget_sec\x18\x0c \x01(\x01\x12\x12\n\nstep_limit\x18\r \x01(\x03\x12\x16\n\x0enum_parameters\x18\x0e \x01(\x03\x12&\n\nprovenance\x18\x0f \x01(\x0b\x32\x12.tandem.Provenance\x12\x13\n\x0b\x64\x61ta_sha256\x18\x10 \x01(\t\"\xfe\x02\n\nProvenance\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\t\x12\x0e\n\x06\x63ommit\x18\x02 \x01(\t\x12\x10\n\x08modified\x18\x03 \x01(\x08\x12\x0f\n\x07host_os\x18\x04 \x01(\t\x12\x0e\n\x06python\x18\x05 \x01(\t\x12\x0b\n\x03\x63pu\x18\x06 \x01(\t\x12\x10\n\x08num_cpus\x18\x07 \x01(\x03\x12\x14\n\x0cmemory_bytes\x18\x08 \x01(\x03\x12\x14\n\x0c\x61\x63\x63\x65lerators\x18\t \x03(\t\x12\x32\n\x08packages\x18\n \x03(\x0b\x32 .tandem.Provenance.PackagesEntry\x12\x38\n\x0b\x65nvironment\x18\x0b \x03(\x0b\x32#.tandem.Provenance.EnvironmentEntry\x1a/\n\rPackagesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x32\n\x10\x45nvironmentEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x89\x01\n\rScalarMetrics\x12\x13\n\x0bglobal_step\x18\x01 \x01(\x03\x12\x33\n\x07metrics\x18\x02 \x03(\x0b\x32\".tandem.ScalarMetrics.MetricsEntry\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xbb\x01\n\nEvaluation\x12\x13\n\x0bglobal_step\x18\x01 \x01(\x03\x12\x30\n\x07metrics\x18\x02 \x03(\x0b\x32\x1f.tandem.Evaluation.MetricsEntry\x12\x1d\n\x15validation_target_met\x18\x03 \x01(\x08\x12\x17\n\x0ftest_target_met\x18\x04 \x01(\x08\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x83\x01\n\x0cTrialResumed\x12\x13\n\x0bglobal_step\x18\x01 \x01(\x03\x12\x18\n\x10preemption_count\x18\x02 \x01(\x03\x12\x16\n\x0elost_timed_sec\x18\x03 \x01(\x01\x12\x12\n\nlost_steps\x18\x04 \x01(\x03\x12\x18\n\x10\x66irst_lost_event\x18\x05 \x01(\x03\"C\n\x0f\x43heckpointSaved\x12\x13\n\x0bglobal_step\x18\x01 \x01(\x03\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\r\n\x05\x62ytes\x18\x03 \x01(\x03\"\x9f\x01\n\nTrialEnded\x12 \n\x07outcome\x18\x01 \x01(\x0e\x32\x0f.tandem.Outcome\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\ttraceback\x18\x03 \x01(\t\x12\x1f\n\x12time_to_target_sec\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0bglobal_step\x18\x05 \x01(\x03\x42\x15\n\x13_time_to_target_sec\"\x19\n\x06Remark\x12\x0f\n\x07message\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x10spec/event.proto\x12\x06tandem\x1a\x1cgoogle/protobuf/struct.proto\x1a\x12spec/ruleset.proto\x1a\x15spec/submission.proto\x1a\x11spec/timing.proto\x1a\x13spec/workload.proto\"\xc4\x03\n\x05\x45vent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x15\n\runix_time_sec\x18\x02 \x01(\x01\x12#\n\x05\x63lock\x18\x03 \x01(\x0b\x32\x14.tandem.ClockReading\x12-\n\rtrial_started\x18\x04 \x01(\x0b\x32\x14.tandem.TrialStartedH\x00\x12/\n\x0escalar_metrics\x18\x05 \x01(\x0b\x32\x15.tandem.ScalarMetricsH\x00\x12(\n\nevaluation\x18\x06 \x01(\x0b\x32\x12.tandem.EvaluationH\x00\x12-\n\rtrial_resumed\x18\x07 \x01(\x0b\x32\x14.tandem.TrialResumedH\x00\x12\x33\n\x10\x63heckpoint_saved\x18\x08 \x01(\x0b\x32\x17.tandem.CheckpointSavedH\x00\x12)\n\x0btrial_ended\x18\t \x01(\x0b\x32\x12.tandem.TrialEndedH\x00\x12 \n\x06remark\x18\n \x01(\x0b\x32\x0e.tandem.RemarkH\x00\x12)\n\x0bnoise_check\x18\x0b \x01(\x0b\x32\x12.tandem.NoiseCheckH\x00\x42\x07\n\x05\x65vent\"\x82\x01\n\x0c\x43lockReading\x12\x0c\n\x04step\x18\x01 \x01(\x03\x12\x11\n\ttimed_sec\x18\x02 \x01(\x01\x12\x16\n\x0e\x65valuation_sec\x18\x03 \x01(\x01\x12\x12\n\nrecord_sec\x18\x04 \x01(\x01\x12\x12\n\nset_up_sec\x18\x05 \x01(\x01\x12\x11\n\ttotal_sec\x18\x06 \x01(\x01\"\xd0\x03\n\x0cTrialStarted\x12\"\n\x08workload\x18\x01 \x01(\x0b\x32\x10.tandem.Workload\x12 \n\x07ruleset\x18\x02 \x01(\x0b\x32\x0f.tandem.Ruleset\x12.\n\nsubmission\x18\x03 \x01(\x0b\x32\x1a.tandem.SubmissionManifest\x12\x19\n\x11submission_sha256\x18\x04 \x01(\t\x12$\n\tframework\x18\x05 \x01(\x0e\x32\x11.tandem.Framework\x12\x0c\n\x04seed\x18\x06 \x01(\x04\x12\r\n\x05study\x18\x07 \x01(\x03\x12\r\n\x05trial\x18\x08 \x01(\x03\x12\x30\n\x0fhyperparameters\x18\t \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x19\n\x11global_batch_size\x18\n \x01(\x03\x12\x13\n\x0bnum_devices\x18\x0b \x01(\x03\x12\x12\n\nbudget_sec\x18\x0c \x01(\x01\x12\x12\n\nstep_limit\x18\r \x01(\x03\x12\x16\n\x0enum_parameters\x18\x0e \x01(\x03\x12&\n\nprovenance\x18\x0f \x01(\x0b\x32\x12.tandem.Provenance\x12\x13\n\x0b\x64\x61ta_sha256\x18\x10 \x01(\t\"\xc8\x03\n\nProvenance\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\t\x12\x0e\n\x06\x63ommit\x18\x02 \x01(\t\x12\x10\n\x08modified\x18\x03 \x01(\x08\x12\x0f\n\x07host_os\x18\x04 \x01(\t\x12\x0e\n\x06python\x18\x05 \x01(\t\x12\x0b\n\x03\x63pu\x18\x06 \x01(\t\x12\x10\n\x08num_cpus\x18\x07 \x01(\x03\x12\x14\n\x0cmemory_bytes\x18\x08 \x01(\x03\x12\x14\n\x0c\x61\x63\x63\x65lerators\x18\t \x03(\t\x12\x32\n\x08packages\x18\n \x03(\x0b\x32 .tandem.Provenance.PackagesEntry\x12\x38\n\x0b\x65nvironment\x18\x0b \x03(\x0b\x32#.tandem.Provenance.EnvironmentEntry\x12\x1f\n\x07\x64\x65vices\x18\x0c \x03(\x0b\x32\x0e.tandem.Device\x12\x14\n\x0c\x63pu_governor\x18\r \x01(\t\x12\x11\n\tcontainer\x18\x0e \x01(\t\x1a/\n\rPackagesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x32\n\x10\x45nvironmentEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb6\x01\n\x06\x44\x65vice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64river\x18\x02 \x01(\t\x12\x0e\n\x06memory\x18\x03 \x01(\t\x12\x11\n\tmax_clock\x18\x04 \x01(\t\x12\x18\n\x10max_memory_clock\x18\x05 \x01(\t\x12\x13\n\x0bpower_limit\x18\x06 \x01(\t\x12\x18\n\x10persistence_mode\x18\x07 \x01(\t\x12\x10\n\x08\x65\x63\x63_mode\x18\x08 \x01(\t\x12\x10\n\x08mig_mode\x18\t \x01(\t\"\x89\x01\n\rScalarMetrics\x12\x13\n\x0bglobal_step\x18\x01 \x01(\x03\x12\x33\n\x07metrics\x18\x02 \x03(\x0b\x32\".tandem.ScalarMetrics.MetricsEntry\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xbb\x01\n\nEvaluation\x12\x13\n\x0bglobal_step\x18\x01 \x01(\x03\x12\x30\n\x07metrics\x18\x02 \x03(\x0b\x32\x1f.tandem.Evaluation.MetricsEntry\x12\x1d\n\x15validation_target_met\x18\x03 \x01(\x08\x12\x17\n\x0ftest_target_met\x18\x04 \x01(\x08\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x83\x01\n\x0cTrialResumed\x12\x13\n\x0bglobal_step\x18\x01 \x01(\x03\x12\x18\n\x10preemption_count\x18\x02 \x01(\x03\x12\x16\n\x0elost_timed_sec\x18\x03 \x01(\x01\x12\x12\n\nlost_steps\x18\x04 \x01(\x03\x12\x18\n\x10\x66irst_lost_event\x18\x05 \x01(\x03\"C\n\x0f\x43heckpointSaved\x12\x13\n\x0bglobal_step\x18\x01 \x01(\x03\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\r\n\x05\x62ytes\x18\x03 \x01(\x03\"\x9f\x01\n\nTrialEnded\x12 \n\x07outcome\x18\x01 \x01(\x0e\x32\x0f.tandem.Outcome\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\ttraceback\x18\x03 \x01(\t\x12\x1f\n\x12time_to_target_sec\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0bglobal_step\x18\x05 \x01(\x03\x42\x15\n\x13_time_to_target_sec\"\x19\n\x06Remark\x12\x0f\n\x07message\x18\x01 \x01(\t\"-\n\nNoiseCheck\x12\x0f\n\x07seconds\x18\x01 \x03(\x01\x12\x0e\n\x06spread\x18\x02 \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,31 +45,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVALUATION_METRICSENTRY']._loaded_options = None
   _globals['_EVALUATION_METRICSENTRY']._serialized_options = b'8\001'
   _globals['_EVENT']._serialized_start=142
-  _globals['_EVENT']._serialized_end=551
-  _globals['_CLOCKREADING']._serialized_start=554
-  _globals['_CLOCKREADING']._serialized_end=684
-  _globals['_TRIALSTARTED']._serialized_start=687
-  _globals['_TRIALSTARTED']._serialized_end=1151
-  _globals['_PROVENANCE']._serialized_start=1154
-  _globals['_PROVENANCE']._serialized_end=1536
-  _globals['_PROVENANCE_PACKAGESENTRY']._serialized_start=1437
-  _globals['_PROVENANCE_PACKAGESENTRY']._serialized_end=1484
-  _globals['_PROVENANCE_ENVIRONMENTENTRY']._serialized_start=1486
-  _globals['_PROVENANCE_ENVIRONMENTENTRY']._serialized_end=1536
-  _globals['_SCALARMETRICS']._serialized_start=1539
-  _globals['_SCALARMETRICS']._serialized_end=1676
-  _globals['_SCALARMETRICS_METRICSENTRY']._serialized_start=1630
-  _globals['_SCALARMETRICS_METRICSENTRY']._serialized_end=1676
-  _globals['_EVALUATION']._serialized_start=1679
-  _globals['_EVALUATION']._serialized_end=1866
-  _globals['_EVALUATION_METRICSENTRY']._serialized_start=1630
-  _globals['_EVALUATION_METRICSENTRY']._serialized_end=1676
-  _globals['_TRIALRESUMED']._serialized_start=1869
-  _globals['_TRIALRESUMED']._serialized_end=2000
-  _globals['_CHECKPOINTSAVED']._serialized_start=2002
-  _globals['_CHECKPOINTSAVED']._serialized_end=2069
-  _globals['_TRIALENDED']._serialized_start=2072
-  _globals['_TRIALENDED']._serialized_end=2231
-  _globals['_REMARK']._serialized_start=2233
-  _globals['_REMARK']._serialized_end=2258
+  _globals['_EVENT']._serialized_end=594
+  _globals['_CLOCKREADING']._serialized_start=597
+  _globals['_CLOCKREADING']._serialized_end=727
+  _globals['_TRIALSTARTED']._serialized_start=730
+  _globals['_TRIALSTARTED']._serialized_end=1194
+  _globals['_PROVENANCE']._serialized_start=1197
+  _globals['_PROVENANCE']._serialized_end=1653
+  _globals['_PROVENANCE_PACKAGESENTRY']._serialized_start=1554
+  _globals['_PROVENANCE_PACKAGESENTRY']._serialized_end=1601
+  _globals['_PROVENANCE_ENVIRONMENTENTRY']._serialized_start=1603
+  _globals['_PROVENANCE_ENVIRONMENTENTRY']._serialized_end=1653
+  _globals['_DEVICE']._serialized_start=1656
+  _globals['_DEVICE']._serialized_end=1838
+  _globals['_SCALARMETRICS']._serialized_start=1841
+  _globals['_SCALARMETRICS']._serialized_end=1978
+  _globals['_SCALARMETRICS_METRICSENTRY']._serialized_start=1932
+  _globals['_SCALARMETRICS_METRICSENTRY']._serialized_end=1978
+  _globals['_EVALUATION']._serialized_start=1981
+  _globals['_EVALUATION']._serialized_end=2168
+  _globals['_EVALUATION_METRICSENTRY']._serialized_start=1932
+  _globals['_EVALUATION_METRICSENTRY']._serialized_end=1978
+  _globals['_TRIALRESUMED']._serialized_start=2171
+  _globals['_TRIALRESUMED']._serialized_end=2302
+  _globals['_CHECKPOINTSAVED']._serialized_start=2304
+  _globals['_CHECKPOINTSAVED']._serialized_end=2371
+  _globals['_TRIALENDED']._serialized_start=2374
+  _globals['_TRIALENDED']._serialized_end=2533
+  _globals['_REMARK']._serialized_start=2535
+  _globals['_REMARK']._serialized_end=2560
+  _globals['_NOISECHECK']._serialized_start=2562
+  _globals['_NOISECHECK']._serialized_end=2607
 # @@protoc_insertion_point(module_scope)

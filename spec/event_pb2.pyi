@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Event(_message.Message):
-    __slots__ = ("sequence", "unix_time_sec", "clock", "trial_started", "scalar_metrics", "evaluation", "trial_resumed", "checkpoint_saved", "trial_ended", "remark")
+    __slots__ = ("sequence", "unix_time_sec", "clock", "trial_started", "scalar_metrics", "evaluation", "trial_resumed", "checkpoint_saved", "trial_ended", "remark", "noise_check")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     UNIX_TIME_SEC_FIELD_NUMBER: _ClassVar[int]
     CLOCK_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +23,7 @@ class Event(_message.Message):
     CHECKPOINT_SAVED_FIELD_NUMBER: _ClassVar[int]
     TRIAL_ENDED_FIELD_NUMBER: _ClassVar[int]
     REMARK_FIELD_NUMBER: _ClassVar[int]
+    NOISE_CHECK_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     unix_time_sec: float
     clock: ClockReading
@@ -33,7 +34,8 @@ class Event(_message.Message):
     checkpoint_saved: CheckpointSaved
     trial_ended: TrialEnded
     remark: Remark
-    def __init__(self, sequence: _Optional[int] = ..., unix_time_sec: _Optional[float] = ..., clock: _Optional[_Union[ClockReading, _Mapping]] = ..., trial_started: _Optional[_Union[TrialStarted, _Mapping]] = ..., scalar_metrics: _Optional[_Union[ScalarMetrics, _Mapping]] = ..., evaluation: _Optional[_Union[Evaluation, _Mapping]] = ..., trial_resumed: _Optional[_Union[TrialResumed, _Mapping]] = ..., checkpoint_saved: _Optional[_Union[CheckpointSaved, _Mapping]] = ..., trial_ended: _Optional[_Union[TrialEnded, _Mapping]] = ..., remark: _Optional[_Union[Remark, _Mapping]] = ...) -> None: ...
+    noise_check: NoiseCheck
+    def __init__(self, sequence: _Optional[int] = ..., unix_time_sec: _Optional[float] = ..., clock: _Optional[_Union[ClockReading, _Mapping]] = ..., trial_started: _Optional[_Union[TrialStarted, _Mapping]] = ..., scalar_metrics: _Optional[_Union[ScalarMetrics, _Mapping]] = ..., evaluation: _Optional[_Union[Evaluation, _Mapping]] = ..., trial_resumed: _Optional[_Union[TrialResumed, _Mapping]] = ..., checkpoint_saved: _Optional[_Union[CheckpointSaved, _Mapping]] = ..., trial_ended: _Optional[_Union[TrialEnded, _Mapping]] = ..., remark: _Optional[_Union[Remark, _Mapping]] = ..., noise_check: _Optional[_Union[NoiseCheck, _Mapping]] = ...) -> None: ...
 
 class ClockReading(_message.Message):
     __slots__ = ("step", "timed_sec", "evaluation_sec", "record_sec", "set_up_sec", "total_sec")
@@ -88,7 +90,7 @@ class TrialStarted(_message.Message):
     def __init__(self, workload: _Optional[_Union[_workload_pb2.Workload, _Mapping]] = ..., ruleset: _Optional[_Union[_ruleset_pb2.Ruleset, _Mapping]] = ..., submission: _Optional[_Union[_submission_pb2.SubmissionManifest, _Mapping]] = ..., submission_sha256: _Optional[str] = ..., framework: _Optional[_Union[_submission_pb2.Framework, str]] = ..., seed: _Optional[int] = ..., study: _Optional[int] = ..., trial: _Optional[int] = ..., hyperparameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., global_batch_size: _Optional[int] = ..., num_devices: _Optional[int] = ..., budget_sec: _Optional[float] = ..., step_limit: _Optional[int] = ..., num_parameters: _Optional[int] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., data_sha256: _Optional[str] = ...) -> None: ...
 
 class Provenance(_message.Message):
-    __slots__ = ("command", "commit", "modified", "host_os", "python", "cpu", "num_cpus", "memory_bytes", "accelerators", "packages", "environment")
+    __slots__ = ("command", "commit", "modified", "host_os", "python", "cpu", "num_cpus", "memory_bytes", "accelerators", "packages", "environment", "devices", "cpu_governor", "container")
     class PackagesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +116,9 @@ class Provenance(_message.Message):
     ACCELERATORS_FIELD_NUMBER: _ClassVar[int]
     PACKAGES_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    CPU_GOVERNOR_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
     command: str
     commit: str
     modified: bool
@@ -125,7 +130,32 @@ class Provenance(_message.Message):
     accelerators: _containers.RepeatedScalarFieldContainer[str]
     packages: _containers.ScalarMap[str, str]
     environment: _containers.ScalarMap[str, str]
-    def __init__(self, command: _Optional[str] = ..., commit: _Optional[str] = ..., modified: _Optional[bool] = ..., host_os: _Optional[str] = ..., python: _Optional[str] = ..., cpu: _Optional[str] = ..., num_cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., accelerators: _Optional[_Iterable[str]] = ..., packages: _Optional[_Mapping[str, str]] = ..., environment: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    devices: _containers.RepeatedCompositeFieldContainer[Device]
+    cpu_governor: str
+    container: str
+    def __init__(self, command: _Optional[str] = ..., commit: _Optional[str] = ..., modified: _Optional[bool] = ..., host_os: _Optional[str] = ..., python: _Optional[str] = ..., cpu: _Optional[str] = ..., num_cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., accelerators: _Optional[_Iterable[str]] = ..., packages: _Optional[_Mapping[str, str]] = ..., environment: _Optional[_Mapping[str, str]] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., cpu_governor: _Optional[str] = ..., container: _Optional[str] = ...) -> None: ...
+
+class Device(_message.Message):
+    __slots__ = ("name", "driver", "memory", "max_clock", "max_memory_clock", "power_limit", "persistence_mode", "ecc_mode", "mig_mode")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DRIVER_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    MAX_CLOCK_FIELD_NUMBER: _ClassVar[int]
+    MAX_MEMORY_CLOCK_FIELD_NUMBER: _ClassVar[int]
+    POWER_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    PERSISTENCE_MODE_FIELD_NUMBER: _ClassVar[int]
+    ECC_MODE_FIELD_NUMBER: _ClassVar[int]
+    MIG_MODE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    driver: str
+    memory: str
+    max_clock: str
+    max_memory_clock: str
+    power_limit: str
+    persistence_mode: str
+    ecc_mode: str
+    mig_mode: str
+    def __init__(self, name: _Optional[str] = ..., driver: _Optional[str] = ..., memory: _Optional[str] = ..., max_clock: _Optional[str] = ..., max_memory_clock: _Optional[str] = ..., power_limit: _Optional[str] = ..., persistence_mode: _Optional[str] = ..., ecc_mode: _Optional[str] = ..., mig_mode: _Optional[str] = ...) -> None: ...
 
 class ScalarMetrics(_message.Message):
     __slots__ = ("global_step", "metrics")
@@ -204,3 +234,11 @@ class Remark(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     message: str
     def __init__(self, message: _Optional[str] = ...) -> None: ...
+
+class NoiseCheck(_message.Message):
+    __slots__ = ("seconds", "spread")
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SPREAD_FIELD_NUMBER: _ClassVar[int]
+    seconds: _containers.RepeatedScalarFieldContainer[float]
+    spread: float
+    def __init__(self, seconds: _Optional[_Iterable[float]] = ..., spread: _Optional[float] = ...) -> None: ...

@@ -14,6 +14,7 @@ from spec.workload_pb2 import Precision
 # device is asked for, so it stands here and not in a function.
 jax.config.update("jax_cpu_enable_async_dispatch", False)
 
+REFERENCE_SIZE = 1024  # rows and columns: 2 billion operations a product
 MATMUL_PRECISIONS = {Precision.IEEE_FLOAT32: "highest", Precision.TF32: "tensorfloat32"}
 
 
@@ -83,6 +84,16 @@ def synchronize(*trees: Any) -> None:
     """
     if jax.device_count() > 1 or jax.default_backend() != "cpu":
         jax.block_until_ready(trees)
+
+
+def reference_step(previous: jax.Array | None) -> jax.Array:
+    """A product of matrices of REFERENCE_SIZE rows, whose rows add up to 1, so that it gives what it is given;
+    without that, the matrix.
+    """
+    if previous is None:
+        shape = (REFERENCE_SIZE, REFERENCE_SIZE)
+        return place_replicated(np.full(shape, 1 / REFERENCE_SIZE, np.float32))
+    return previous @ previous
 
 
 def is_out_of_memory(error: BaseException) -> bool:

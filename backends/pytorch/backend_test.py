@@ -216,3 +216,10 @@ def test_a_submission_cannot_change_the_evaluation(name: str) -> None:
         part.register_forward_pre_hook(lambda *arguments: calls.append(arguments))
     assert backend.evaluate(model, state, key, batches) == honest
     assert not calls
+
+
+def test_reference_work_is_the_same_at_every_call() -> None:
+    first = placement.reference_step(None)
+    last = placement.reference_step(placement.reference_step(first))
+    assert last.shape == (placement.REFERENCE_SIZE, placement.REFERENCE_SIZE)
+    np.testing.assert_allclose(np.asarray(last), np.asarray(first), rtol=1e-3)

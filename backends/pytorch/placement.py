@@ -8,6 +8,7 @@ from torch.utils._pytree import tree_map
 
 from spec.workload_pb2 import Precision
 
+REFERENCE_SIZE = 1024  # rows and columns: 2 billion operations a product
 MATMUL_PRECISIONS = {Precision.IEEE_FLOAT32: "highest", Precision.TF32: "high"}
 
 
@@ -44,6 +45,16 @@ def synchronize(*trees: Any) -> None:
     """Waits until everything enqueued on the device is complete."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+
+
+def reference_step(previous: torch.Tensor | None) -> torch.Tensor:
+    """A product of matrices of REFERENCE_SIZE rows, whose rows add up to 1, so that it gives what it is given;
+    without that, the matrix.
+    """
+    if previous is None:
+        shape = (REFERENCE_SIZE, REFERENCE_SIZE)
+        return torch.full(shape, 1 / REFERENCE_SIZE, device=device())
+    return previous @ previous
 
 
 def is_out_of_memory(error: BaseException) -> bool:

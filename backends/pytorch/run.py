@@ -31,6 +31,9 @@ class Backend:
     def synchronize(self, *results: Any) -> None:
         placement.synchronize(*results)
 
+    def reference_step(self, previous: Any) -> Any:
+        return placement.reference_step(previous)
+
     def evaluate(
         self, params: Any, model_state: Any, rng: Any, batches: Iterable[Batch]
     ) -> Mapping[str, float]:
