@@ -67,6 +67,8 @@ def main(argv: Sequence[str]) -> int:
         root.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(RunLock(root)):
             plans.write(plan, root / plans.FILE)
+            if not passes.passed(plan.submission_sha256, plan.framework):
+                _say(f"note: {plan.submission} has no pass here: `tandem preflight` checks it first")
             every = [task.of_trial(trial, root, data_dir) for trial in plans.trials(plan)]
             left = [one for one in every if not progress.read(one.folder).is_final]
             _say(f"{len(every)} trials, {len(every) - len(left)} have come to their end")

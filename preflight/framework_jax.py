@@ -54,6 +54,10 @@ class Naming:
         self._old = workload.param_shapes
         old = parameters.unflatten({name: name for name in parameters.flatten(self._old)})
         self._old_names = parameters.flatten(self.renamed_tree(old))
+        self._new_names = {old: new for new, old in self._old_names.items()}
+
+    def new_name(self, name: str) -> str:
+        return self._new_names[name]
 
     def old_name(self, name: str) -> str:
         return str(self._old_names.get(name, name))

@@ -45,6 +45,7 @@ class Naming:
     def __init__(self, workload: Workload):
         names = [name for name, _ in workload.abstract_model().named_parameters()]
         self._new_names = {name: f"n{number:04}" for number, name in enumerate(names)}
+        self._canonical = {p.name: f"p{number:04}" for number, p in enumerate(workload.parameters)}
         self._old_names = {new: old for old, new in self._new_names.items()}
 
     def old_name(self, name: str) -> str:
@@ -52,6 +53,10 @@ class Naming:
 
     def renamed_tree(self, tree: dict[str, Any]) -> dict[str, Any]:
         return {self._new_names[name]: part for name, part in tree.items()}
+
+    def new_name(self, name: str) -> str:
+        """For the name of a parameter in the specification."""
+        return self._canonical[name]
 
     def renamed(self, params: nn.Module) -> nn.Module:
         """The module itself, which goes by another class and lists its parts under other names."""
@@ -77,5 +82,12 @@ def _renamed_class(old: type[nn.Module]) -> type[nn.Module]:
         found = old.named_modules(self, *how, **more)
         yield from ((f"m{n:04}" if name else "", part) for n, (name, part) in enumerate(found))
 
-    methods = {"named_parameters": named_parameters, "named_modules": named_modules}
+    def get_parameter(self: Any, name: str) -> nn.Parameter:
+        return dict(named_parameters(self))[name]
+
+    methods = {
+        "named_parameters": named_parameters,
+        "named_modules": named_modules,
+        "get_parameter": get_parameter,
+    }
     return type(_RENAMED, (old,), methods)

@@ -13,33 +13,28 @@ from spec.user_paths import user_path
 FOLDER = "runs/preflight"  # from where the user stands
 
 
-def passed(source: Source, framework: Framework, folder: Path | None = None) -> str:
-    """Why a submission has no pass for a framework; empty if it has one.
-
-    A pass is for the submission's files to the byte.
-    """
-    path = _path(source, framework, folder)
-    again = f"run `tandem preflight {source.manifest.name}`"
+def passed(submission_sha256: str, framework: Framework, folder: Path | None = None) -> bool:
+    """Whether the submission of these bytes has a pass for a framework."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["submission_sha256"] == source.sha256():
-            return ""
-    except FileNotFoundError:
-        name = Framework.Name(framework).lower()
-        return f"{source.manifest.name} has not passed preflight on {name}: {again}"
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return f"{path} is no pass ({error}): {again}"
-    return f"{source.manifest.name} has changed since it passed preflight: {again}"
+        content = json.loads(_path(submission_sha256, framework, folder).read_text())
+        return bool(content["submission_sha256"] == submission_sha256)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def grant(
     source: Source, framework: Framework, content: dict[str, Any], folder: Path | None = None
 ) -> Path:
-    """Writes a pass; `content` is for people."""
-    path = _path(source, framework, folder)
+    """Writes a pass; `content` is for people.
+
+    Raises:
+      UsageError: it cannot be written.
+    """
+    sha256 = source.sha256()
+    path = _path(sha256, framework, folder)
     identity = {
         "submission": source.manifest.name,
-        "submission_sha256": source.sha256(),
+        "submission_sha256": sha256,
         "framework": Framework.Name(framework).lower(),
     }
     try:
@@ -51,9 +46,9 @@ def grant(
 
 def revoke(source: Source, framework: Framework, folder: Path | None = None) -> None:
     """Removes a pass, if there is one."""
-    _path(source, framework, folder).unlink(missing_ok=True)
+    _path(source.sha256(), framework, folder).unlink(missing_ok=True)
 
 
-def _path(source: Source, framework: Framework, folder: Path | None) -> Path:
-    name = f"{source.manifest.name}-{Framework.Name(framework).lower()}.json"
+def _path(submission_sha256: str, framework: Framework, folder: Path | None) -> Path:
+    name = f"{submission_sha256}-{Framework.Name(framework).lower()}.json"
     return (folder or user_path(FOLDER)) / name

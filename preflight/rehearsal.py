@@ -30,6 +30,7 @@ from spec import loading
 from spec.event_pb2 import Event, TrialStarted
 from spec.interface import ForwardPassMode
 from spec.metrics import Direction, direction, metric_name
+from spec.parameter_pb2 import Parameter
 from spec.workload_pb2 import Workload
 
 VERSION = "v0.6"
@@ -88,6 +89,16 @@ class Facade:
     def model_params_types(self) -> Any:
         return self._tree(self._workload.model_params_types)
 
+    @property
+    def parameters(self) -> list[Parameter]:
+        return self._listed(self._workload.parameters)
+
+    @property
+    def parameters_by_tensor(self) -> Any:
+        """PyTorch's."""
+        found = {name: self._listed(p) for name, p in self._workload.parameters_by_tensor.items()}
+        return self._tree(found)
+
     def is_output_params(self, name: str) -> bool:
         old = self._naming.old_name(name) if self._naming else name
         return bool(self._workload.is_output_params(old))
@@ -118,6 +129,15 @@ class Facade:
 
     def original(self, params: Any) -> Any:
         return self._naming.original(params) if self._naming else params
+
+    def _listed(self, listed: list[Parameter]) -> list[Parameter]:
+        if not self._naming:
+            return listed
+        copies = [Parameter() for _ in listed]
+        for copy, parameter in zip(copies, listed, strict=True):
+            copy.CopyFrom(parameter)
+            copy.name = self._naming.new_name(parameter.name)
+        return copies
 
     def _tree(self, tree: Any) -> Any:
         return self._naming.renamed_tree(tree) if self._naming else tree

@@ -162,9 +162,10 @@ def _restore(path: str, saved: Any, arrays: Mapping[str, np.ndarray], fresh: Any
 def _undo_casts(optimizer: torch.optim.Optimizer, state: Any) -> None:
     """Loading gives an optimizer's tensors the type of its parameters; others get theirs back."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for number, values in state["state"].items():
-        tensors = {name: part for name, part in values.items() if isinstance(part, Tensor)}
-        optimizer.state[parameters[number]].update(tensors)
+    for number, parameter in enumerate(parameters):  # state may stand under other keys too
+        for name, part in state["state"].get(number, {}).items():
+            if isinstance(part, Tensor):
+                optimizer.state[parameter][name] = part
 
 
 def _restore_sequence(path: str, saved: Any, arrays: Mapping[str, np.ndarray], fresh: Any) -> Any:

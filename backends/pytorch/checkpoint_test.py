@@ -54,6 +54,7 @@ def test_everything_comes_back_to_the_bit() -> None:
     # An optimizer's own loading would give this the type of the parameter.
     moments = trained["optimizer"].state[next(model.parameters())]
     moments["rounded"] = torch.full((2,), 0.1, dtype=torch.bfloat16)
+    trained["optimizer"].state["of all"]["count"] = 3
     saved = checkpoint.save(workload, model, None, trained)
     arrays, described = saved[0], json.loads(json.dumps(saved[1]))
     next_numbers = torch.rand(3), torch.rand(3, generator=trained["generator"])

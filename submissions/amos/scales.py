@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 from spec.interface import ParameterType as T
-from spec.parameter_pb2 import Parameter
+from spec.parameter_pb2 import AS_IS, Parameter
 
 EPSILON = 1e-30  # beside squares; gradients may be 0
 ETA = {
@@ -47,7 +47,7 @@ def scale(parameter: Parameter, eta: float | None) -> Scale:
     """`eta` is that of all parameters; None lets it follow from the parameter's type."""
     shape = tuple(parameter.shape)
     kept = None
-    if parameter.type == T.EMBEDDING and parameter.name.endswith("embedding"):
+    if parameter.type == T.EMBEDDING and parameter.layout == AS_IS:  # a table, no map onto one
         kept = 0  # rows
     elif parameter.type in HEADS:
         kept = 1

@@ -20,5 +20,5 @@ def test_the_layout_is_that_of_the_pytorch_backend(name: str) -> None:
     for parameter in workload.parameters:
         expected = to_torch_layout(parameter, parameters.flatten(params)[parameter.name])
         np.testing.assert_array_equal(parameters.flatten(turned)[parameter.name], expected)
-    back = layouts_jax.from_torch_layout(turned, params, workload)
+    back = layouts_jax.from_torch_layout(turned, workload)
     jax.tree.map(np.testing.assert_array_equal, back, params)
