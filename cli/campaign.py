@@ -10,13 +10,14 @@ from pathlib import Path
 from campaigns import local, progress, task
 from campaigns import plan as plans
 from campaigns.task import Results, Task
-from harness import command, display, submission
+from harness import command, display
 from harness.errors import UsageError
 from harness.lock import RunLock
 from inputs import storage
 from preflight import passes
 from spec.command_line import USAGE_ERROR, OneLineParser
 from spec.plan_pb2 import Plan
+from spec.submission_pb2 import Framework
 from spec.user_paths import user_path
 
 _EPILOG = """\
@@ -67,8 +68,6 @@ def main(argv: Sequence[str]) -> int:
         root.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(RunLock(root)):
             plans.write(plan, root / plans.FILE)
-            if not passes.passed(plan.submission_sha256, plan.framework):
-                _say(f"note: {plan.submission} has no pass here: `tandem preflight` checks it first")
             every = [task.of_trial(trial, root, data_dir) for trial in plans.trials(plan)]
             left = [one for one in every if not progress.read(one.folder).is_final]
             _say(f"{len(every)} trials, {len(every) - len(left)} have come to their end")
@@ -92,9 +91,12 @@ def _option(text: str) -> tuple[str, str]:
 
 def _ask_for_pass(plan: Plan) -> None:
     """Raises UsageError unless preflight passed the submission on the plan's framework."""
-    source = submission.find(plan.submission, Path(plan.submission), plan.framework)
-    if missing := passes.passed(source, plan.framework):
-        raise UsageError(f"{missing}, or give --without-preflight")
+    if not passes.passed(plan.submission_sha256, plan.framework):
+        framework = Framework.Name(plan.framework).lower()
+        raise UsageError(
+            f"{plan.submission} has not passed preflight on {framework}: run `tandem preflight "
+            f"{plan.submission}` first, or give --without-preflight"
+        )
 
 
 def _run(arguments: argparse.Namespace, tasks: Sequence[Task], root: Path) -> Results:

@@ -5,11 +5,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from conformance.arrays import Arrays
+from conformance.arrays import Arrays, cast
 from harness import tuning
 from harness.errors import UsageError
 from harness.submission import Source
+from inputs import pipeline
 from spec import rng
+from spec.initialization import initial_value
 from spec.workload_pb2 import Workload
 
 VERSION = "v0.6"  # whose rules hold
@@ -20,6 +22,16 @@ class Keyed(Protocol):
 
     def key(self, words: np.ndarray) -> Any:
         """What the framework takes for a random key."""
+
+
+class Placing(Protocol):
+    """Who knows the framework."""
+
+    def open(self, message: Workload) -> Any:
+        """The backend's workload object, with dropout masks of the specification."""
+
+    def place(self, batch: Arrays) -> Any:
+        """The batch on the devices."""
 
 
 class Course:
@@ -80,6 +92,30 @@ class Course:
             "global_step": number,
             "rng": key,
         }
+
+
+class PlacedBatches:
+    """A workload's training batches on a framework's devices.
+
+    Attributes:
+      workload: the backend's object.
+      start: canonical parameters to begin with.
+      state: canonical batch statistics.
+    """
+
+    BATCH_SIZE = 16  # small, for two courses are compared and nothing is learnt
+
+    def __init__(self, testee: Placing, message: Workload, seed: int, dtype: str):
+        self._testee, self._seed, self._dtype = testee, seed, dtype
+        self.workload = testee.open(message)
+        first = {p.name: initial_value(p, seed) for p in self.workload.parameters}
+        self.start, self.state = cast(first, dtype), cast(self.workload.initial_state, dtype)
+        self._source = pipeline.open_source(message)
+
+    def batch(self, step: int) -> Any:
+        """The batch of a step, in the order of training."""
+        batch = pipeline.train_batch(self._source, self._seed, self.BATCH_SIZE, slice(None), step)
+        return self._testee.place(cast(batch, self._dtype))
 
 
 class LossLogger:

@@ -7,16 +7,18 @@ algorithm takes its gradient, as in sharpness-aware minimization.
 
 import math
 from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
+from conformance.arrays import Arrays, cast
+from conformance.filling import filled_parameter
 from spec import rng
-
-Arrays = dict[str, np.ndarray]
 
 SMALLEST_SCALE = (
     1e-3  # typical gradient of the parameter with the smallest ones; the largest have 1
 )
+KEPT_BYTES = 100_000_000  # of batches, for the next submission on the same field
 CURVATURE = 0.1  # of a parameter's loss, in units of its gradient's scale
 
 
@@ -59,3 +61,40 @@ class GradientField:
             name: part.reshape(shape)
             for (name, shape), part in zip(self._shapes.items(), parts, strict=True)
         }
+
+
+class Placing(Protocol):
+    """Who knows the framework."""
+
+    def field_batch(self, workload: Any, gradients: Arrays, curvatures: Arrays) -> Any:
+        """A batch on which the loss is <g, p> + <c p, p>/2, from canonical g and c."""
+
+
+class PlacedField:
+    """A field over a workload's parameters in a framework's arrays.
+
+    Attributes:
+      workload: the backend's object, with the field's loss.
+      start: canonical parameters to begin with.
+      state: canonical batch statistics.
+    """
+
+    def __init__(self, testee: Placing, workload: Any, seed: int, dtype: str):
+        self._testee, self.workload, self._dtype = testee, workload, dtype
+        parameters = workload.parameters
+        self.start = cast({p.name: filled_parameter(p, seed) for p in parameters}, dtype)
+        self.state = workload.initial_state
+        self._field = GradientField({p.name: tuple(p.shape) for p in parameters}, seed)
+        self._curvatures = cast(self._field.curvatures, dtype)
+        self._kept: dict[int, Any] = {}
+
+    def batch(self, step: int) -> Any:
+        """The batch on which the loss has the gradient of a step."""
+        if step in self._kept:
+            return self._kept[step]
+        gradients = cast(self._field.at(step), self._dtype)
+        batch = self._testee.field_batch(self.workload, gradients, self._curvatures)
+        size = 2 * sum(g.nbytes for g in gradients.values())  # and as much of curvatures
+        if (len(self._kept) + 1) * size <= KEPT_BYTES:
+            self._kept[step] = batch
+        return batch

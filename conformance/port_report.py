@@ -1,6 +1,7 @@
 """The command: compare a submission in JAX with one in PyTorch, on the same gradients.
 
-python -m conformance.port_report A [B] [--workload W] [--steps N] [--dtype T] [--trial N] [--json FILE]
+python -m conformance.port_report A [B] [--workload W] [--steps N] [--dtype T] [--trial N] [--end-to-end] [--json FILE]
+    [--html FILE]
 """
 
 import argparse
@@ -13,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from conformance import port, port_diagnosis, port_scaffold, runner
+from conformance import port, port_diagnosis, port_page, port_scaffold, runner
 from harness.command import OneLineParser
 from spec.files import write_text
 from spec.loading import SpecError
@@ -36,8 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                     options.workload,
                     dtype,
                     options.trial,
-                    options.steps,
+                    options.steps or (port.END_TO_END_STEPS if options.end_to_end else port.STEPS),
                     changes=dict(options.set or []),
+                    end_to_end=options.end_to_end,
                 )
                 reports.append(report(processes, submissions, question))
                 show(reports[-1])
@@ -46,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     if options.json:
         write_text(options.json, json.dumps({"checks": reports}, indent=2) + "\n")
+    if options.html:
+        write_text(options.html, port_page.page(reports))
     return 0 if all(r["passed"] for r in reports) else 1
 
 
@@ -56,7 +60,11 @@ def report(
     first, second = port.courses(processes, submissions, question)
     differences = port.compare(first, second, question.bound)
     passed = all(d.passed(question.bound) for d in differences)
-    diagnosis = None if passed else port_diagnosis.diagnose(first, second, submissions, question)
+    diagnosis = None
+    if not passed and question.end_to_end:
+        diagnosis = "not the same algorithm, or not to rounding: try without --end-to-end"
+    elif not passed:
+        diagnosis = port_diagnosis.diagnose(first, second, submissions, question)
     return {
         "submissions": dict(zip(runner.BACKENDS, submissions, strict=True)),
         **question.arguments(),
@@ -106,8 +114,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--steps",
         type=_number_of_steps,
-        default=200,
-        help="of which schedules fill two thirds (default: %(default)s)",
+        help="of which schedules fill two thirds "
+        f"(default: {port.STEPS}, end to end {port.END_TO_END_STEPS})",
+    )
+    parser.add_argument(
+        "--end-to-end",
+        action="store_true",
+        help="train the workload's model, instead of moving its parameters by given gradients",
     )
     parser.add_argument("--dtype", choices=sorted(port.BOUNDS), help="default: both")
     parser.add_argument(
@@ -129,6 +142,9 @@ def _parser() -> argparse.ArgumentParser:
         help="compare nothing: write a first version of the side that A lacks",
     )
     parser.add_argument("--json", type=user_path, metavar="FILE", help="also write all numbers")
+    parser.add_argument(
+        "--html", type=user_path, metavar="FILE", help="also write one page with plots"
+    )
     return parser
 
 

@@ -29,9 +29,9 @@ import numpy as np
 
 from conformance import golden_answer
 from conformance.arrays import Arrays, cast, named, nonzero_rows, stacked
-from conformance.course import Course, LossLogger, point_of, with_step_hint
+from conformance.course import Course, LossLogger, PlacedBatches, point_of, with_step_hint
 from conformance.filling import filled_parameter, filled_state
-from conformance.gradient_field import GradientField
+from conformance.gradient_field import PlacedField
 from harness.submission import ROOT, Source, chosen_batch_size, find, load
 from inputs import pipeline
 from inputs import stand_in as stand_ins
@@ -319,33 +319,39 @@ class Testee(abc.ABC):
         num_steps: int,
         dtype: str,
         changes: dict[str, Any],
+        end_to_end: bool,
     ) -> Arrays:
-        """A submission on a gradient field over the workload's parameters: `parameter/<name>`
-        [num_steps + 1, *shape] before the first step and after each; `evaluated/<name>`
-        [EVALUATIONS, *shape] as it prepares them for evaluation, at equal distances.
+        """A submission on a gradient field over the workload's parameters, or `end_to_end` on its model
+        and batches: `parameter/<name>` [num_steps + 1, *shape] before the first step and after each;
+        `evaluated/<name>` [EVALUATIONS, *shape] as it prepares them for evaluation, at equal
+        distances.
 
         The step hint is two thirds of the steps, so that schedules are seen beyond their end.
         `changes` are hyperparameters that differ from the trial's point.
         """
         source = self.source(submission)
-        point = point_of(source, trial, changes)
-        message = with_step_hint(loading.load_workload(workload), num_steps * 2 // 3)
+        module, point = self.functions(source), point_of(source, trial, changes)
         with self.float64() if dtype == "float64" else contextlib.nullcontext():
-            chosen = self.open_field(message)
-            field = GradientField({p.name: tuple(p.shape) for p in chosen.parameters}, seed)
-            curvatures = cast(field.curvatures, dtype)
-            start = cast({p.name: filled_parameter(p, seed) for p in chosen.parameters}, dtype)
-            course = Course(self, chosen, self.functions(source), point, seed)
-            course.start(*chosen.import_model(start, chosen.initial_state))
+            ground = self._ground(workload, seed, num_steps, dtype, end_to_end)
+            course = Course(self, ground.workload, module, point, seed)
+            course.start(*ground.workload.import_model(ground.start, ground.state))
             parameters, evaluated = [course.parameters()], []
             for step in range(num_steps):
-                batch = self.field_batch(chosen, cast(field.at(step), dtype), curvatures)
-                course.step(step, iter([batch]))
+                course.step(step, iter([ground.batch(step)]))
                 parameters.append(course.parameters())
                 if (step + 1) % (num_steps // EVALUATIONS) == 0:
                     course.prepare_for_eval(step)
                     evaluated.append(course.parameters())
         return named("parameter", stacked(parameters)) | named("evaluated", stacked(evaluated))
+
+    @functools.lru_cache(maxsize=1)  # noqa: B019  # a process has one testee
+    def _ground(
+        self, workload: str, seed: int, num_steps: int, dtype: str, end_to_end: bool
+    ) -> PlacedField | PlacedBatches:
+        message = with_step_hint(loading.load_workload(workload), num_steps * 2 // 3)
+        if end_to_end:
+            return PlacedBatches(self, message, seed, dtype)
+        return PlacedField(self, self.open_field(message), seed, dtype)
 
     def golden(self, file: str) -> Arrays:
         """Summaries of everything that a file of golden vectors records."""

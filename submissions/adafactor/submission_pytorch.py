@@ -13,15 +13,21 @@ CLIPPING = 1.0
 
 
 class Adafactor(torch.optim.Optimizer):
-    """p <- p - lr (m + wd p); t counts from 1. Matrices are [out, in, space...]."""
+    """p <- p - lr (m + wd p); t counts from 1. Matrices are [out, in, space...].
 
-    def __init__(self, params, b1: float, weight_decay: float):
+    `num_stacked` says how many parameters stand in each tensor; `rows` and `columns` have one for each.
+    """
+
+    def __init__(self, params, num_stacked, b1, weight_decay):
         super().__init__(params, {"lr": 0.0, "b1": b1, "weight_decay": weight_decay})
-        for p in training_pytorch.parameters(self):
+        tensors = training_pytorch.parameters(self)
+        self.num_stacked = dict(zip(tensors, num_stacked, strict=True))
+        for p in tensors:
+            parts = p.detach().chunk(self.num_stacked[p])
             self.state[p] = {
                 "count": 0,
-                "rows": torch.zeros_like(row_means(p)),
-                "columns": torch.zeros_like(column_means(p)),
+                "rows": [torch.zeros_like(row_means(part)) for part in parts],
+                "columns": [torch.zeros_like(column_means(part)) for part in parts],
                 "momentum": torch.zeros_like(p),
             }
 
@@ -35,11 +41,17 @@ class Adafactor(torch.optim.Optimizer):
                 state["count"] += 1
                 t = state["count"]
                 b2 = BETA2 * (1 - BETA2 ** (t - 1)) / (1 - BETA2**t)
-                square = p.grad * p.grad + EPSILON
-                state["rows"].lerp_(row_means(square), 1 - b2)
-                state["columns"].lerp_(column_means(square), 1 - b2)
-                scaled = normalized(p.grad, state["rows"], state["columns"])
-                state["momentum"].lerp_(scaled, 1 - group["b1"])
+                for g, m, rows, columns in zip(
+                    p.grad.chunk(self.num_stacked[p]),
+                    state["momentum"].chunk(self.num_stacked[p]),
+                    state["rows"],
+                    state["columns"],
+                    strict=True,
+                ):
+                    square = g * g + EPSILON
+                    rows.lerp_(row_means(square), 1 - b2)
+                    columns.lerp_(column_means(square), 1 - b2)
+                    m.lerp_(normalized(g, rows, columns), 1 - group["b1"])
                 p.mul_(1 - group["lr"] * group["weight_decay"])
                 p.add_(state["momentum"], alpha=-group["lr"])
 
@@ -64,7 +76,12 @@ def normalized(g, rows, columns):
 
 
 def optimizer(workload, model, point):
-    return Adafactor(model.parameters(), 1 - point.one_minus_beta1, point.weight_decay)
+    return Adafactor(
+        model.parameters(),
+        training_pytorch.num_stacked(workload, model),
+        1 - point.one_minus_beta1,
+        point.weight_decay,
+    )
 
 
 get_batch_size = training_pytorch.get_batch_size

@@ -9,7 +9,7 @@ from submissions.common import training_pytorch
 class Amos(torch.optim.Optimizer):
     """The learning rate of a step is its group's `lr`, of which xi is `peak` times; t counts from 1.
 
-    Tensors are seen as [groups, entries]; `squares` and `decay` hold one number a group, nu and b.
+    `squares` and `decay` hold one number a group, nu and b.
     """
 
     def __init__(self, params, point, tensor_scales, num_groups):
@@ -17,11 +17,12 @@ class Amos(torch.optim.Optimizer):
         self.point, self.scales, self.num_groups = point, tensor_scales, num_groups
         self.peak = scales.peak(max(s.group_size for s in tensor_scales))
         for p, number in zip(training_pytorch.parameters(self), num_groups, strict=True):
+            one_a_group = torch.zeros_like(mean(grouped(p.detach(), number), number))
             self.state[p] = {
                 "count": 0,
                 "first": torch.zeros_like(p),
-                "squares": p.new_zeros(number, 1),
-                "decay": p.new_zeros(number, 1),
+                "squares": one_a_group,
+                "decay": one_a_group.clone(),
             }
             if point.style == "adam":
                 self.state[p]["second"] = torch.zeros_like(p)
@@ -39,17 +40,17 @@ class Amos(torch.optim.Optimizer):
         state["count"] += 1
         correction1, correction2 = 1 - b1 ** state["count"], 1 - b2 ** state["count"]
         is_adam = self.point.style == "adam"
-        b, g, p = state["decay"], p.grad.reshape(number, -1), p.view(number, -1)
+        b, g, p = state["decay"], grouped(p.grad, number), grouped(p, number)
 
-        square = mean(g * g) + scales.EPSILON
+        square = mean(g * g, number) + scales.EPSILON
         state["squares"].lerp_(square, 1 - b2)
         g = g * torch.clamp(torch.sqrt(state["squares"] / correction2 / square), max=1.0)
-        first = state["first"].view(number, -1).lerp_(g, 1 - b1)
+        first = grouped(state["first"], number).lerp_(g, 1 - b1)
         v = state["squares"]
         if is_adam:
-            v = state["second"].view(number, -1).lerp_(g * g + scales.EPSILON, 1 - b2)
+            v = grouped(state["second"], number).lerp_(g * g + scales.EPSILON, 1 - b2)
         root = torch.sqrt(v / correction2)
-        ratio = mean((g / root) ** 2)
+        ratio = mean((g / root) ** 2, number)
 
         bound = torch.sqrt(1 + b)
         if is_adam:
@@ -64,9 +65,14 @@ class Amos(torch.optim.Optimizer):
         b.add_(xi**2 / bound * (ratio / scale.group_size**0.5 + b))
 
 
-def mean(x):
-    """One number a group: [groups, 1]."""
-    return x.mean(1, keepdim=True)
+def grouped(x, number):
+    """A view as [groups, entries]; of one group the tensor itself, whatever its memory format."""
+    return x if number == 1 else x.view(number, -1)
+
+
+def mean(x, number):
+    """One number a group: [groups, 1], or of one group [1]."""
+    return x.mean().view(1) if number == 1 else x.mean(1, keepdim=True)
 
 
 def optimizer(workload, model, point):

@@ -11,20 +11,22 @@ KEPT = ("count", "first", "second", "momentum", "factors", "roots")
 
 
 class Shampoo(torch.optim.Optimizer):
-    """The learning rate of a step is its group's `lr`; t counts from 1. Lists go over tensors, dicts
-    over sizes of factor matrices.
+    """The learning rate of a step is its group's `lr`; t counts from 1.
+
+    `num_stacked` says how many parameters stand in each tensor. In the state under "shampoo", lists go
+    over parameters, dicts over sizes of factor matrices.
     """
 
-    def __init__(self, params, point):
+    def __init__(self, params, num_stacked, point):
         super().__init__(params, {"lr": 0.0})
-        self.point, self.count = point, 0
-        self.tensors = training_pytorch.parameters(self)
+        self.num_stacked, self.point = num_stacked, point
+        tensors = self._parts(training_pytorch.parameters(self))
         self.plan = blocks.plan(
-            [tuple(p.shape) for p in self.tensors],
+            [tuple(p.shape) for p in tensors],
             point.max_preconditioner_dim,
             point.inv_root_override,
         )
-        like = self.tensors[0]
+        like = tensors[0]
 
         def stacks(matrix):
             return {
@@ -32,55 +34,56 @@ class Shampoo(torch.optim.Optimizer):
                 for size, roots in self.plan.roots.items()
             }
 
-        self.first = [torch.zeros_like(p) for p in self.tensors]
-        self.second = [torch.zeros_like(p) for p in self.tensors]
-        self.momentum = [torch.zeros_like(p) for p in self.tensors if point.use_momentum]
-        self.factors = stacks(lambda size, **how: torch.zeros(size, size, **how))
-        self.roots = stacks(torch.eye)
+        self.state["shampoo"] = {
+            "count": 0,
+            "first": [torch.zeros_like(p) for p in tensors],
+            "second": [torch.zeros_like(p) for p in tensors],
+            "momentum": [torch.zeros_like(p) for p in tensors if point.use_momentum],
+            "factors": stacks(lambda size, **how: torch.zeros(size, size, **how)),
+            "roots": stacks(torch.eye),
+        }
 
-    def state_dict(self):
-        """With what is kept by tensor and by size, so that a trial can be resumed."""
-        return super().state_dict() | {name: getattr(self, name) for name in KEPT}
-
-    def load_state_dict(self, state_dict):
-        for name in KEPT:
-            setattr(self, name, state_dict[name])
-        super().load_state_dict({k: v for k, v in state_dict.items() if k not in KEPT})
+    def _parts(self, tensors):
+        return training_pytorch.unstacked([x.detach() for x in tensors], self.num_stacked)
 
     @torch.no_grad()
     def step(self):
-        self.count += 1
-        point, t = self.point, self.count
+        point, state = self.point, self.state["shampoo"]
+        state["count"] += 1
+        t, first, second = state["count"], state["first"], state["second"]
         b1, b2 = 1 - point.one_minus_beta1, 1 - point.one_minus_beta2
         correction1, correction2 = 1 - b1**t, 1 - b2**t
-        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.tensors]
-        torch._foreach_lerp_(self.first, grads, 1 - b1)
-        torch._foreach_mul_(self.second, b2)
-        torch._foreach_addcmul_(self.second, grads, grads, 1 - b2)
-        ahead = self.first
+        held = training_pytorch.parameters(self)
+        tensors = self._parts(held)
+        grads = self._parts([torch.zeros_like(p) if p.grad is None else p.grad for p in held])
+        torch._foreach_lerp_(first, grads, 1 - b1)
+        torch._foreach_mul_(second, b2)
+        torch._foreach_addcmul_(second, grads, grads, 1 - b2)
+        ahead = first
         if point.use_nadam:
-            ahead = torch._foreach_lerp(self.first, grads, 1 - b1)
+            ahead = torch._foreach_lerp(first, grads, 1 - b1)
         filtered = torch._foreach_div(ahead, correction1)
         grafted = filtered
         if point.grafting_type == "ADAM":
-            scale = torch._foreach_sqrt(torch._foreach_div(self.second, correction2))
+            scale = torch._foreach_sqrt(torch._foreach_div(second, correction2))
             torch._foreach_add_(scale, point.grafting_epsilon)
             grafted = torch._foreach_div(filtered, scale)
-        add_outer_products(self.factors, grads, self.plan, b2)
+        roots = state["roots"]
+        add_outer_products(state["factors"], grads, self.plan, b2)
         if t % point.precondition_frequency == 0:
-            for d, roots in self.plan.roots.items():
-                matrices = self.factors[d] / correction2
-                self.roots[d] = inverse_roots(matrices, self.roots[d], roots, point.epsilon)
+            for d, powers in self.plan.roots.items():
+                matrices = state["factors"][d] / correction2
+                roots[d] = inverse_roots(matrices, roots[d], powers, point.epsilon)
         directions = grafted
         if t >= point.precondition_frequency:
             directions = [
-                preconditioned(m, graft, number, self.plan, self.roots)
+                preconditioned(m, graft, number, self.plan, roots)
                 for number, (m, graft) in enumerate(zip(filtered, grafted, strict=True))
             ]
-        directions = torch._foreach_add(directions, self.tensors, alpha=point.weight_decay)
+        directions = torch._foreach_add(directions, tensors, alpha=point.weight_decay)
         if point.use_momentum:
-            averaged_momentum_(self.momentum, directions, 1 - point.one_minus_momentum)
-        torch._foreach_add_(self.tensors, directions, alpha=-self.param_groups[0]["lr"])
+            averaged_momentum_(state["momentum"], directions, 1 - point.one_minus_momentum)
+        torch._foreach_add_(tensors, directions, alpha=-self.param_groups[0]["lr"])
 
 
 def add_outer_products(factors, tensors, plan, b2):
@@ -118,7 +121,7 @@ def averaged_momentum_(momentum, directions, mu):
 
 
 def optimizer(workload, model, point):
-    return Shampoo(model.parameters(), point)
+    return Shampoo(model.parameters(), training_pytorch.num_stacked(workload, model), point)
 
 
 get_batch_size = batch_sizes.batch_size(BATCH_SIZES)

@@ -2,7 +2,7 @@
 
 u = (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps) + wd p,  p <- p - lr (|p| / |u|) u
 
-with norms of whole tensors; the ratio is 1 where either norm is 0. torch.optim has no LAMB.
+with norms of whole parameters; the ratio is 1 where either norm is 0. torch.optim has no LAMB.
 """
 
 import math
@@ -16,11 +16,15 @@ EPSILON = 1e-6
 
 
 class Lamb(torch.optim.Optimizer):
-    """The update above; the learning rate of a step is its group's `lr`."""
+    """The update above; the learning rate of a step is its group's `lr`.
 
-    def __init__(self, params, b1: float, b2: float, epsilon: float, weight_decay: float):
+    `num_stacked` says how many parameters stand in each tensor.
+    """
+
+    def __init__(self, params, num_stacked, b1, b2, epsilon, weight_decay):
         defaults = {"lr": 0.0, "b1": b1, "b2": b2, "epsilon": epsilon, "weight_decay": weight_decay}
         super().__init__(params, defaults)
+        self.num_stacked = dict(zip(training_pytorch.parameters(self), num_stacked, strict=True))
         for p in training_pytorch.parameters(self):
             self.state[p] = {
                 "count": 0,
@@ -48,7 +52,10 @@ class Lamb(torch.optim.Optimizer):
             updates = torch._foreach_div(first, scale)
             torch._foreach_div_(updates, 1 - group["b1"] ** t)
             torch._foreach_add_(updates, params, alpha=group["weight_decay"])
-            torch._foreach_mul_(updates, trust_ratios(params, updates))
+            counts = [self.num_stacked[p] for p in params]
+            parts = training_pytorch.unstacked(updates, counts)
+            ratios = trust_ratios(training_pytorch.unstacked(params, counts), parts)
+            torch._foreach_mul_(parts, ratios)
             torch._foreach_add_(params, updates, alpha=-group["lr"])
 
 
@@ -61,6 +68,7 @@ def trust_ratios(params, updates):
 def optimizer(workload, model, point):
     return Lamb(
         model.parameters(),
+        training_pytorch.num_stacked(workload, model),
         1 - point.one_minus_beta1,
         point.beta2,
         EPSILON,
