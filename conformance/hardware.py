@@ -26,9 +26,8 @@ import numpy as np
 from google.protobuf import json_format
 
 from conformance.runner import BACKENDS, Process, TesteeError
-from conformance.speed import OPERATIONS, SEED
+from conformance.speed import OPERATIONS, SEED, on_generated_examples
 from inputs import pipeline
-from inputs.stand_in import stand_in
 from spec import loading
 from spec.command_line import USAGE_ERROR, OneLineParser
 from spec.files import write_text
@@ -229,8 +228,8 @@ def spread(seconds: Sequence[float]) -> Seconds:
 
 
 def input_rate(workload: str, batch_size: int) -> float:
-    """Batches of generated examples that one thread makes in a second, the first not counted."""
-    source = pipeline.open_source(stand_in(loading.load_workload(workload), batch_size))
+    """Batches that one thread puts together of generated examples in a second, the first not counted."""
+    source = pipeline.open_source(on_generated_examples(workload, batch_size))
     start, number = time.perf_counter(), 0
     while True:
         pipeline.train_batch(source, SEED, batch_size, slice(None), number)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from google.protobuf import json_format
 
-from conformance import hardware
+from conformance import hardware, speed
 from spec import loading
 from spec.hardware_pb2 import BackendSpeed, Hardware, HardwareReport, Seconds, WorkloadSpeed
 from spec.loading import SpecError
@@ -57,6 +57,31 @@ def test_accelerators_run_full_sizes_and_processors_tiny_ones() -> None:
         hardware.workloads(loading.load_hardware("cpu_tiny"), ["mnist"])
 
 
+def test_the_batch_is_halved_until_both_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def fits(found: WorkloadSpeed, _: Hardware) -> bool:
+        tried.append(found.batch_size)
+        if found.batch_size <= 8:
+            found.backends.extend(measured(1.0, 1000).backends)
+        return bool(found.backends)
+
+    monkeypatch.setattr(hardware, "_measured", fits)
+    found = hardware.measure("tiny/mnist", BANDED)
+    assert tried == [32, 16, 8]
+    assert (found.batch_size, found.submission_batch_size) == (8, 32)
+    assert found.input_batches_per_sec > 0 and not found.failures
+    monkeypatch.setattr(hardware, "_measured", lambda *_: False)
+    assert "no batch size fits" in hardware.measure("tiny/mnist", BANDED).failures[0]
+
+
+def test_large_examples_come_in_turn() -> None:
+    message = speed.on_generated_examples("imagenet_vit", 1024)
+    assert message.splits.train == speed.FEW
+    assert speed.on_generated_examples("criteo1tb", 262_144).splits.train == speed.MANY
+    assert speed.on_generated_examples("tiny/wmt", 64) == loading.load_workload("tiny/wmt")
+
+
 def test_results_of_two_machines_do_not_mix(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,14 +108,14 @@ def test_one_workload_is_measured_without_heavy_packages_and_once(
     arguments = ["--out", str(tmp_path / "out"), "--hardware", "cpu_tiny"]
     assert hardware.main([*arguments, "--workload", "tiny/mnist"]) == 0
     written = (tmp_path / "out" / "report.json").read_text()
-    [speed] = json_format.Parse(written, HardwareReport()).workloads
-    assert [b.backend for b in speed.backends] == ["jax", "pytorch"]
-    for backend in speed.backends:
+    [found] = json_format.Parse(written, HardwareReport()).workloads
+    assert [b.backend for b in found.backends] == ["jax", "pytorch"]
+    for backend in found.backends:
         for operation in hardware.OPERATIONS:
             assert getattr(backend, operation).median > 0
         assert backend.peak_memory_bytes > 10_000_000
     # 2 operations a weight and example, in three products; the first layer's inputs get no gradient.
-    assert (speed.batch_size, speed.flops) == (32, 32 * 2 * (64 * 32 * 2 + 32 * 10 * 3))
+    assert (found.batch_size, found.flops) == (32, 32 * 2 * (64 * 32 * 2 + 32 * 10 * 3))
     monkeypatch.setattr(hardware, "measure", None)  # what is done is not done again
     assert hardware.main([*arguments, "--workload", "tiny/mnist"]) == 0
     assert (tmp_path / "out" / "report.json").read_text() == written
