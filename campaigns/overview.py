@@ -4,7 +4,7 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from google.protobuf import json_format
@@ -60,6 +60,14 @@ class Standing:
             return place.budget_sec
         loop_sec = found.timed_sec * found.wall_per_timed
         return most_seconds_left(limits, found.step, found.timed_sec, loop_sec)
+
+
+def all_places(roots: Sequence[Path]) -> list[Place]:
+    """All trials at and below folders; where there are several, names begin with the folder's."""
+    found = [(root, place) for root in roots for place in places(root)]
+    if len(roots) == 1:
+        return [place for _, place in found]
+    return [dataclasses.replace(place, name=f"{root.name}/{place.name}") for root, place in found]
 
 
 def places(root: Path) -> Iterator[Place]:

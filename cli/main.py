@@ -26,6 +26,7 @@ usage: tandem COMMAND ...
   data prepare|check DATASET      make the files that training reads; say what is missing
   weights import|export FILE      from and to the parameters of the official implementations
   score LOGS...                   times and scores from run folders or official logs
+  export RUNS... --format F       official layout, TensorBoard, OpenMetrics
   verify RUN                      check a run folder; compare two runs step by step
   preflight SUBMISSION            check a submission on generated data before machines are spent on it
   conform ...                     hold the two backends against the specification
@@ -153,6 +154,12 @@ def _score(argv: Sequence[str]) -> int:
     return importlib.import_module("scoring.score").main(argv)
 
 
+def _export(argv: Sequence[str]) -> int:
+    from cli import export
+
+    return export.main(argv)
+
+
 def _verify(argv: Sequence[str]) -> int:
     return importlib.import_module("harness.verify").main(argv)
 
@@ -186,6 +193,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "data": _data,
     "weights": _weights,
     "score": _score,
+    "export": _export,
     "verify": _verify,
     "preflight": _preflight,
     "conform": _conform,

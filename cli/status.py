@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> None:
     for place in arguments.runs:
         if not place.is_dir():
             parser.error(f"{place} is no folder")
-    places = [place for root in arguments.runs for place in overview.places(root)]
+    places = overview.all_places(arguments.runs)
     if not places:
         parser.error("no trial there: neither a plan.textproto nor an events.jsonl")
     with contextlib.suppress(KeyboardInterrupt):

@@ -16,7 +16,6 @@ from harness import submission
 OTHER = {"jax": "pytorch", "pytorch": "jax"}
 TITLES = {"jax": "JAX", "pytorch": "PyTorch"}
 LEFT = "left to do"
-_FUNCTIONS = {method.name for method in submission.METHODS}
 # Packages that belong to one side; `jax_sharding_utils` and `pytorch_utils` are official helpers.
 _LIBRARIES = {
     "jax": {"chex", "flax", "jax", "jax_sharding_utils", "optax"},
@@ -213,7 +212,7 @@ class _Translation:
 
     def _other_head(self, node: ast.FunctionDef) -> str:
         """The head of the function that the other side has under the same name."""
-        if node.name in _FUNCTIONS:
+        if node.name in submission.function_names():
             return self._head(node)
         return _OPTIMIZER_HEAD[self._to].format(name=node.name)
 
@@ -271,7 +270,7 @@ def _is_on_both_sides(node: ast.stmt) -> bool:
         return False
     arguments = [argument.arg for argument in node.args.args]
     is_optimizer = arguments[:1] == ["workload"] and arguments[-1] == "point"
-    return is_optimizer or node.name in _FUNCTIONS
+    return is_optimizer or node.name in submission.function_names()
 
 
 def _names(node: ast.AST) -> set[str]:

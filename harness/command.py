@@ -11,6 +11,7 @@ from typing import Any
 
 from harness import (
     events,
+    mirror,
     noise,
     protocol,
     provenance,
@@ -27,6 +28,7 @@ from harness.errors import LogError, UsageError
 from harness.events import EventLog
 from harness.experiment import Experiment
 from harness.interruption import Interruption
+from harness.mirror import Mirror
 from harness.resuming import Begun
 from harness.submission import Source, Submission
 from harness.trial import run_trial
@@ -134,6 +136,11 @@ def parser(backend: str) -> OneLineParser:
         help="make none: a run that is stopped can then only begin anew",
     )
     add(
+        "--mirror",
+        choices=["tensorboard"],
+        help="write scalars for TensorBoard too, into the run folder",
+    )
+    add(
         "--data-dir",
         metavar="DIR",
         help=f"parent folder of prepared data (default: ${storage.VARIABLE} or ~/tandem_data)",
@@ -237,6 +244,8 @@ def _run(
         else:
             log, lock = run_folder.create(folder, trial, source, clock, arguments.resume)
         log.observers.append(display.show)
+        if arguments.mirror:
+            log.observers.append(Mirror(folder / mirror.FOLDER).show)
         keeper = Keeper(folder, trial, lock, checkpoints, not arguments.no_checkpoints)
         parts = functools.partial(
             set_up,

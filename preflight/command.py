@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness import submission, tuning
+from harness import sandbox, submission, tuning
 from harness.errors import UsageError
 from harness.submission import Source
 from preflight import passes, processes, reading
@@ -53,10 +53,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--hardware", default=HARDWARE, help=f"whose memory has to do (default: {HARDWARE})"
     )
+    parser.add_argument(
+        "--isolate",
+        action="store_true",
+        help="run it without network and with its own folder as all that it can write (bubblewrap)",
+    )
     arguments = parser.parse_args(argv)
     try:
+        if arguments.isolate and (obstacle := sandbox.obstacle()):
+            raise UsageError(f"--isolate: {obstacle}")
         hardware = loading.load_hardware(arguments.hardware)
-        return _check(sources(arguments.submission, arguments.backend), hardware)
+        found = sources(arguments.submission, arguments.backend)
+        return _check(found, hardware, arguments.isolate)
     except (UsageError, loading.SpecError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
@@ -87,13 +95,13 @@ def sources(name: str, backend: str | None) -> dict[str, Source]:
     return found
 
 
-def _check(found: Mapping[str, Source], hardware: Hardware) -> int:
+def _check(found: Mapping[str, Source], hardware: Hardware, is_isolated: bool) -> int:
     start = time.monotonic()
     source = next(iter(found.values()))
     findings = [*reading.read(source), *_search_space(source)]
     installed = {backend: each for backend, each in found.items() if is_installed(backend)}
     with tempfile.TemporaryDirectory(prefix="preflight-") as folder:
-        found_running, notes = processes.run(installed, hardware, Path(folder))
+        found_running, notes = processes.run(installed, hardware, Path(folder), is_isolated)
     missing = [backend for backend in found if backend not in installed]
     notes += [f"not run on {backend}, which is not installed" for backend in missing]
     stand, waived = split(merged([*findings, *found_running]), source.manifest)

@@ -24,7 +24,7 @@ import numpy as np
 from google.protobuf import text_format
 
 from harness import submission, tuning
-from harness.errors import DataError, SubmissionError, printable
+from harness.errors import SubmissionError, printable
 from harness.submission import Source
 from preflight.findings import Finding
 from preflight.memory import RULESET
@@ -182,7 +182,7 @@ class Examination:
         company = Company()
         try:
             record = stage.rehearse(folder)
-        except (SubmissionError, DataError) as error:
+        except Exception as error:  # mostly a SubmissionError; what else is odd about a submission
             return None, [self._raised(error)]
         return record, [
             *self._company_findings(company),
@@ -201,13 +201,16 @@ class Examination:
             message = "evaluating or saving changes what is trained"
             yield self._finding("untimed_work", message, detail=record.late_change)
         for remark in record.remarks:
-            yield self._finding("resumable", remark, function="init_optimizer_state")
+            if remark.startswith("this submission cannot be resumed"):
+                yield self._finding("resumable", remark, function="init_optimizer_state")
+            else:
+                yield self._finding("interface", remark, function="update_params")
         for name, array in _values(record).items() if record.saved else ():
             if not np.isfinite(array).all():
                 message = f"not finite after {NUM_STEPS} steps"
                 yield self._finding("finite", message, "update_params", name)
                 return
-        if not record.remarks and NUM_STEPS not in record.saved:
+        if record.saved and NUM_STEPS not in record.saved:
             message = f"training ended after {max(record.saved)} steps, expected {NUM_STEPS}"
             yield self._finding("ends", message, function="update_params")
 
@@ -274,7 +277,7 @@ class Examination:
 
     def _raised(self, error: BaseException) -> Finding:
         """What the submission raised, at the deepest of its own lines."""
-        message = str(error)
+        message = printable(error) or type(error).__name__
         if place := _own_frame(error, self._source.folder):
             return self._at(*place, "interface", message)
         names = [

@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from harness import sandbox
 from harness.submission import MANIFEST, Source
 from preflight import memory
 from preflight.findings import Finding
 from spec.hardware_pb2 import Hardware
 
 PACKAGES = {"jax": "jax", "pytorch": "torch"}  # what a backend cannot do without
-LIMIT_SEC = 600  # for all of them
+LIMIT_SEC = 1800  # for all of them, on a machine that is busy with other things
+MEMORY_BYTES = 16 * 2**30  # that a process in a sandbox may allocate
 NUM_DEVICES = 2  # that JAX is made to see on a CPU
 # Of the way that the parameters went, how much may differ between numbers of devices: rounding, and
 # what an algorithm that divides by small numbers makes of it.
@@ -33,8 +35,18 @@ def is_installed(backend: str) -> bool:
 class Task:
     """A module of this package in a process of its own, with a folder for what it leaves there."""
 
-    def __init__(self, where: str, parent: Path, module: str, *arguments: str, flags: str = ""):
-        """`flags` are added to XLA's."""
+    def __init__(
+        self,
+        where: str,
+        parent: Path,
+        module: str,
+        *arguments: str,
+        flags: str = "",
+        readable: Path | None = None,
+    ):
+        """`flags` are added to XLA's. With `readable`, a folder that it has to see, it is put into a
+        sandbox.
+        """
         self.where = where
         self.folder = parent / where.replace(" ", "_")
         self.folder.mkdir()
@@ -45,9 +57,12 @@ class Task:
             "CUDA_VISIBLE_DEVICES": "",
         }
         command = [sys.executable, "-m", f"preflight.{module}", "--out", str(self.folder)]
+        command += arguments
+        if readable:
+            command = sandbox.command(command, self.folder, [readable], MEMORY_BYTES)
         with (self.folder / "log").open("w") as log:  # what the submission prints goes there too
             self.process = subprocess.Popen(
-                [*command, *arguments], stdout=log, stderr=subprocess.STDOUT, env=environment
+                command, stdout=log, stderr=subprocess.STDOUT, env=environment
             )
 
     def answer(self, deadline: float) -> dict[str, Any]:
@@ -71,7 +86,7 @@ class Task:
 
 
 def run(
-    found: Mapping[str, Source], hardware: Hardware, folder: Path
+    found: Mapping[str, Source], hardware: Hardware, folder: Path, is_isolated: bool
 ) -> tuple[list[Finding], list[str]]:
     """(findings, notes on what was not looked at) of rehearsals on all frameworks, side by side.
 
@@ -79,27 +94,28 @@ def run(
       found: the submission by backend; each is installed.
       hardware: whose memory and number of accelerators count.
       folder: for the processes' files.
+      is_isolated: whether the submission runs in a sandbox.
     """
     deadline = time.monotonic() + LIMIT_SEC
     with contextlib.ExitStack() as stack:
 
-        def start(where: str, module: str, *arguments: str, flags: str = "") -> Task:
-            task = Task(where, folder, module, *arguments, flags=flags)
+        def start(where: str, backend: str, *arguments: str, flags: str = "") -> Task:
+            source = found[backend]
+            what = ["--backend", backend, "--submission", str(_path(source)), *arguments]
+            readable = source.folder if is_isolated else None
+            task = Task(where, folder, "examination", *what, flags=flags, readable=readable)
             stack.callback(task.stop)
             return task
 
         number = str(hardware.num_accelerators)
-        tasks = [
-            start(backend, "examination", *_what(backend, source), "--num-accelerators", number)
-            for backend, source in found.items()
-        ]
+        tasks = [start(backend, backend, "--num-accelerators", number) for backend in found]
         if "jax" in found:
             flags = f"--xla_force_host_platform_device_count={NUM_DEVICES}"
             where = f"jax on {NUM_DEVICES} devices"
-            what = _what("jax", found["jax"])
-            tasks.append(start(where, "examination", *what, "--devices", flags=flags))
+            tasks.append(start(where, "jax", "--devices", flags=flags))
         if is_installed("pytorch"):
-            tasks.append(start("memory", "memory"))
+            tasks.append(Task("memory", folder, "memory"))
+            stack.callback(tasks[-1].stop)
         answers = {task.where: task.answer(deadline) for task in tasks}
     findings = [Finding(**f) for answer in answers.values() for f in answer["findings"]]
     folders = {task.where: task.folder for task in tasks}
@@ -118,9 +134,9 @@ def run(
     return findings, notes
 
 
-def _what(backend: str, source: Source) -> list[str]:
-    path = source.folder if (source.folder / MANIFEST).exists() else source.module
-    return ["--backend", backend, "--submission", str(path)]
+def _path(source: Source) -> Path:
+    """What a command calls a submission by."""
+    return source.folder if (source.folder / MANIFEST).exists() else source.module
 
 
 def _devices(one: Path, several: Path, path: str) -> Iterator[Finding]:

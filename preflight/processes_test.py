@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness import sandbox
 from preflight import processes
 from preflight.processes import Task, relative_error
 from preflight.wrong_submissions import GOOD, write
@@ -16,6 +17,24 @@ def task(tmp_path: Path, text: str) -> Task:
     folder = write(tmp_path, "mine", "pytorch", text)
     arguments = ["--backend", "pytorch", "--submission", str(folder), "--devices"]
     return Task("pytorch on 1 device", tmp_path, "examination", *arguments)
+
+
+@pytest.mark.skipif(bool(sandbox.obstacle()), reason=sandbox.obstacle())
+def test_in_a_sandbox_it_finds_the_same_and_reaches_nothing(tmp_path: Path) -> None:
+    probe = """
+from pathlib import Path
+
+try:
+    Path(__file__).with_name("escaped").write_text("")
+except OSError as error:
+    print(error)
+"""
+    folder = write(tmp_path, "mine", "pytorch", probe + GOOD["pytorch"])
+    arguments = ["--backend", "pytorch", "--submission", str(folder), "--devices"]
+    running = Task("inside", tmp_path, "examination", *arguments, readable=folder)
+    assert rules(running.answer(time.monotonic() + 300)) == []
+    assert "Read-only file system" in (running.folder / "log").read_text()
+    assert not (folder / "escaped").exists()
 
 
 def rules(answer: dict[str, Sequence[dict[str, str]]]) -> list[str]:
