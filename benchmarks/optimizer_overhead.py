@@ -14,7 +14,7 @@ that many: criteo1tb's would take 2 GB for each number kept for an entry.
 | ms | processor milliseconds a step, median, without a step that renews roots of matrices, as some do every 20 or 100 |
 | x lib | that over the time of `adamw`, which is the library's own: optax.adamw, torch.optim.AdamW |
 | state | bytes of the optimizer's state over bytes of the parameters |
-| more | most bytes held in these steps besides parameters, given gradients and state, over bytes of the parameters |
+| more | most bytes that these steps held on top of what stays between steps, over bytes of the parameters |
 | JAX/PT | time in JAX over time in PyTorch |
 """
 
@@ -132,21 +132,21 @@ def measure(framework: str, submissions: list[str], name: str, steps: int) -> Co
     else:
         course = Course(testee, workload, Nothing(framework), None, 0)
     del arrays, zeros, field
-    before = memory("VmRSS")
     course.start(*model)
     seconds = []
     for number in range(WARM_UP + steps):
         if number == WARM_UP:
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget VmHWM so far
+            before = memory("VmRSS")
         start = time.process_time()
         course.step(number, iter([batch]))
         if framework == "jax":
             wait(course.params)
         seconds.append(time.process_time() - start)
-    most = memory("VmHWM") - before
+    more = memory("VmHWM") - before
     saved, _ = checkpoint.save(workload, course.params, course.model_state, course.optimizer)
     state = sum(a.nbytes for key, a in saved.items() if key.startswith("optimizer_state"))
-    return Cost(statistics.median(seconds[WARM_UP:]), state / size, (most - state) / size)
+    return Cost(statistics.median(seconds[WARM_UP:]), state / size, more / size)
 
 
 def with_few_rows(name: str) -> Any:

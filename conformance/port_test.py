@@ -113,10 +113,11 @@ def test_parameters_for_evaluation_count() -> None:
 def test_the_command_says_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "port.json"
     arguments = ["adamw", "nadamw", "--workload", "tiny/mnist", "--dtype", "float64"]
-    changes = ["--set", "weight_decay=0.0", "--json", str(out)]
+    page = tmp_path / "port.html"
+    changes = ["--set", "weight_decay=0.0", "--json", str(out), "--html", str(page)]
     assert port_report.main([*arguments, "--steps", "16", *changes]) == 1
     assert "the PyTorch side is not AdamW" in capsys.readouterr().out
     (found,) = json.loads(out.read_text())["checks"]
     assert found["submissions"] == {"jax": "adamw", "pytorch": "nadamw"}
-    assert len(found["parameters"]) == 4
+    assert len(found["parameters"]) == 4 and "is not AdamW" in page.read_text()
     assert set(found["parameters"][0]) == {f.name for f in dataclasses.fields(port.Difference)}

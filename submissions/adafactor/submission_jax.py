@@ -56,8 +56,8 @@ def row_means(x):
 
 
 def column_means(x):
-    """[in, space...]; nothing for a vector."""
-    return x.mean(0) if x.ndim > 1 else x[:0]
+    """[in, space...]; nothing for a vector or number."""
+    return x.mean(0) if x.ndim > 1 else x.reshape(-1)[:0]
 
 
 def normalized(g, rows, columns):

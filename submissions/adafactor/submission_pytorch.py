@@ -23,13 +23,16 @@ class Adafactor(torch.optim.Optimizer):
         tensors = training_pytorch.parameters(self)
         self.num_stacked = dict(zip(tensors, num_stacked, strict=True))
         for p in tensors:
-            parts = p.detach().chunk(self.num_stacked[p])
+            parts = self._parts(p, p.detach())
             self.state[p] = {
                 "count": 0,
                 "rows": [torch.zeros_like(row_means(part)) for part in parts],
                 "columns": [torch.zeros_like(column_means(part)) for part in parts],
                 "momentum": torch.zeros_like(p),
             }
+
+    def _parts(self, p, tensor):
+        return training_pytorch.unstacked([tensor], [self.num_stacked[p]])
 
     @torch.no_grad()
     def step(self):
@@ -42,8 +45,8 @@ class Adafactor(torch.optim.Optimizer):
                 t = state["count"]
                 b2 = BETA2 * (1 - BETA2 ** (t - 1)) / (1 - BETA2**t)
                 for g, m, rows, columns in zip(
-                    p.grad.chunk(self.num_stacked[p]),
-                    state["momentum"].chunk(self.num_stacked[p]),
+                    self._parts(p, p.grad),
+                    self._parts(p, state["momentum"]),
                     state["rows"],
                     state["columns"],
                     strict=True,
@@ -62,8 +65,8 @@ def row_means(x):
 
 
 def column_means(x):
-    """[in, space...]; nothing for a vector."""
-    return x.mean(0) if x.ndim > 1 else x[:0]
+    """[in, space...]; nothing for a vector or number."""
+    return x.mean(0) if x.ndim > 1 else x.reshape(-1)[:0]
 
 
 def normalized(g, rows, columns):

@@ -71,8 +71,8 @@ def grouped(x, number):
 
 
 def mean(x, number):
-    """One number a group: [groups, 1], or of one group [1]."""
-    return x.mean().view(1) if number == 1 else x.mean(1, keepdim=True)
+    """One number a group: [groups, 1], or of one group []."""
+    return x.mean() if number == 1 else x.mean(1, keepdim=True)
 
 
 def optimizer(workload, model, point):

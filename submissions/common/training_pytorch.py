@@ -94,7 +94,11 @@ def num_stacked(workload, model):
 
 def unstacked(tensors, counts):
     """Views of the single parameters that stand in tensors, for what is one number a parameter."""
-    return [part for x, count in zip(tensors, counts, strict=True) for part in x.chunk(count)]
+    return [
+        part
+        for x, count in zip(tensors, counts, strict=True)
+        for part in ([x] if count == 1 else x.chunk(count))  # a scalar has no chunks
+    ]
 
 
 def gradients(model):
