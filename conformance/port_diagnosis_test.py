@@ -141,7 +141,7 @@ MISTAKES = [
     Mistake(
         "lamb",
         OWN,
-        "torch._foreach_mul_(updates, trust_ratios(params, updates))",
+        "torch._foreach_mul_(parts, ratios)",
         "pass",
         "no trust ratio",
     ),

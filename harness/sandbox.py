@@ -46,12 +46,11 @@ def command(
     hidden = [path.resolve() for path in hidden if path.is_dir()]
     python = [Path(p) for p in (sys.prefix, sys.base_prefix, *sys.path) if p]
     shown = [path.resolve() for path in [*python, loading.ROOT.parent, *readable] if path.exists()]
+    over = {str(path): ["--ro-bind", str(path)] for path in shown}
+    over |= {str(path): ["--tmpfs"] for path in hidden}
     mounts = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-    for place in dict.fromkeys(hidden):
-        mounts += ["--tmpfs", str(place)]
-    for place in dict.fromkeys(shown):
-        if not any(path.is_relative_to(place) for path in hidden):
-            mounts += ["--ro-bind", str(place), str(place)]
+    for place in sorted(over, key=lambda place: len(Path(place).parts)):  # what lies deeper decides
+        mounts += [*over[place], place]
     folder = str(writable.resolve())
     mounts += ["--bind", folder, folder, "--chdir", folder]
     limit = ["prlimit", f"--data={memory_bytes}", "--core=0"]

@@ -4,6 +4,8 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,11 +20,13 @@ REASON = sandbox.obstacle()
 needs_bubblewrap = pytest.mark.skipif(bool(REASON), reason=REASON)
 
 
-def run(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, program: str, readable: Sequence[Path] = ()
+) -> subprocess.CompletedProcess[str]:
     """Runs a program of Python inside; it may write `folder`."""
     folder.mkdir(exist_ok=True)
     argv = [sys.executable, "-c", program]
-    command = sandbox.command(argv, folder, readable=[], memory_bytes=MEMORY_BYTES)
+    command = sandbox.command(argv, folder, readable, memory_bytes=MEMORY_BYTES)
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
@@ -55,6 +59,7 @@ def test_it_sees_no_other_temporary_files_no_home_and_no_data(
         (tmp_path / name / "secret").write_text("secret")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv(storage.VARIABLE, str(tmp_path / "data"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "other").write_text("secret")
     program = f"""
 from pathlib import Path
@@ -62,6 +67,24 @@ for place in {[str(tmp_path / name) for name in ("home/secret", "data/secret", "
     assert not Path(place).exists(), place
 """
     result = run(tmp_path / "own", program)
+    assert result.returncode == 0, result.stderr
+
+
+@needs_bubblewrap
+def test_data_below_a_folder_that_is_shown_stay_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, data = tmp_path / "shown", tmp_path / "shown" / "data"
+    data.mkdir(parents=True)
+    for place in (shown, data):
+        (place / "file").touch()
+    monkeypatch.setenv(storage.VARIABLE, str(data))
+    program = f"""
+from pathlib import Path
+assert Path({str(shown / "file")!r}).exists()
+assert not Path({str(data / "file")!r}).exists()
+"""
+    result = run(tmp_path / "own", program, [shown])
     assert result.returncode == 0, result.stderr
 
 
