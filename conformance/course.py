@@ -1,7 +1,7 @@
 """The course of a submission: its functions, called as the harness calls them, without a clock."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from spec import rng
 from spec.initialization import initial_value
 from spec.workload_pb2 import Workload
 
+if TYPE_CHECKING:
+    from conformance.testee import Testee
+
 VERSION = "v0.6"  # whose rules hold
 
 
@@ -22,16 +25,6 @@ class Keyed(Protocol):
 
     def key(self, words: np.ndarray) -> Any:
         """What the framework takes for a random key."""
-
-
-class Placing(Protocol):
-    """Who knows the framework."""
-
-    def open(self, message: Workload) -> Any:
-        """The backend's workload object, with dropout masks of the specification."""
-
-    def place(self, batch: Arrays) -> Any:
-        """The batch on the devices."""
 
 
 class Course:
@@ -105,7 +98,7 @@ class PlacedBatches:
 
     BATCH_SIZE = 16  # small, for two courses are compared and nothing is learnt
 
-    def __init__(self, testee: Placing, message: Workload, seed: int, dtype: str):
+    def __init__(self, testee: "Testee", message: Workload, seed: int, dtype: str):
         self._testee, self._seed, self._dtype = testee, seed, dtype
         self.workload = testee.open(message)
         first = {p.name: initial_value(p, seed) for p in self.workload.parameters}

@@ -7,13 +7,16 @@ algorithm takes its gradient, as in sharpness-aware minimization.
 
 import math
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from conformance.arrays import Arrays, cast
 from conformance.filling import filled_parameter
 from spec import rng
+
+if TYPE_CHECKING:
+    from conformance.testee import Testee
 
 SMALLEST_SCALE = (
     1e-3  # typical gradient of the parameter with the smallest ones; the largest have 1
@@ -63,13 +66,6 @@ class GradientField:
         }
 
 
-class Placing(Protocol):
-    """Who knows the framework."""
-
-    def field_batch(self, workload: Any, gradients: Arrays, curvatures: Arrays) -> Any:
-        """A batch on which the loss is <g, p> + <c p, p>/2, from canonical g and c."""
-
-
 class PlacedField:
     """A field over a workload's parameters in a framework's arrays.
 
@@ -79,7 +75,7 @@ class PlacedField:
       state: canonical batch statistics.
     """
 
-    def __init__(self, testee: Placing, workload: Any, seed: int, dtype: str):
+    def __init__(self, testee: "Testee", workload: Any, seed: int, dtype: str):
         self._testee, self.workload, self._dtype = testee, workload, dtype
         parameters = workload.parameters
         self.start = cast({p.name: filled_parameter(p, seed) for p in parameters}, dtype)

@@ -160,6 +160,14 @@ def test_the_command_writes_all_forms(tmp_path: Path, monkeypatch: pytest.Monkey
     assert any(line.startswith("not in this run") for line in written.not_covered)
 
 
+def test_golden_vectors_are_compared_without_a_word_on_cases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(report, "golden_report", lambda options: ConformanceReport())
+    assert report.main(["--golden", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == ""
+
+
 def test_a_golden_report_names_its_one_backend() -> None:
     golden = WorkloadReport(
         workload="mnist",
