@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.course import point_of
-from conformance.testee import Testee
+from conformance.testee.course import point_of
+from conformance.testee.testee import Testee
 from inputs import pipeline
 from spec import loading, rng
 
@@ -40,7 +40,7 @@ def measured(function: Callable[[], Any]) -> Seconds:
 
 def one_backend(backend: str, name: str, batch_size: int, num_steps: int) -> dict[str, Seconds]:
     """Seconds of a `step` and of a `search`."""
-    testee: Testee = importlib.import_module(f"conformance.testee_{backend}").open_testee()
+    testee: Testee = importlib.import_module(f"conformance.testee.testee_{backend}").open_testee()
     module = importlib.import_module(f"backends.{backend}.workload")
     message = loading.load_workload(name)
     workload = module.Workload(message, "v0.6")

@@ -3,7 +3,7 @@
     python -m benchmarks.optimizer_overhead [--workload W ...] [--submission S ...] [--steps 10]
 
 A step is `update_params` on parameters of a workload's shapes with a loss whose gradient is given
-(conformance/gradient_field.py). What that loss takes alone is measured too, as `nothing`, and taken off.
+(conformance/testee/gradient_field.py). What that loss takes alone is measured too, as `nothing`, and taken off.
 Each figure is from a process of its own, on one processor.
 
 Shapes are those of the full workloads, but for tables of embeddings of more than 100,000 rows, which have
@@ -113,10 +113,10 @@ def ask(framework: str, submission: str, workload: str, steps: int) -> Cost:
 
 def measure(framework: str, submissions: list[str], name: str, steps: int) -> Cost:
     """The cost of the one submission that is listed; of the loss alone if none is."""
-    from conformance.course import Course, point_of
-    from conformance.gradient_field import GradientField
+    from conformance.testee.course import Course, point_of
+    from conformance.testee.gradient_field import GradientField
 
-    testee = importlib.import_module(f"conformance.testee_{framework}").open_testee()
+    testee = importlib.import_module(f"conformance.testee.testee_{framework}").open_testee()
     checkpoint = importlib.import_module(f"backends.{framework}.checkpoint")
     workload = testee.open_field(with_few_rows(name))
     shapes = {p.name: tuple(p.shape) for p in workload.parameters}

@@ -112,12 +112,12 @@ def jax_step(name: str, processors: int) -> Callable[[], None]:
 
     from backends.jax import placement
     from backends.jax.workload import Workload
-    from conformance import golden_streams
+    from conformance.golden import streams
     from spec import loading
     from spec.interface import ForwardPassMode
 
     workload = Workload(loading.load_workload(name), "v0.6")
-    batch = placement.place_batch(golden_streams.batch(name))
+    batch = placement.place_batch(streams.batch(name))
     key = placement.rng(np.zeros(2, np.uint32))
     model = workload.init_model_fn(key)
 
@@ -146,13 +146,13 @@ def pytorch_step(name: str, processors: int) -> Callable[[], None]:
 
     from backends.pytorch import placement
     from backends.pytorch.workload import Workload
-    from conformance import golden_streams
+    from conformance.golden import streams
     from spec import loading
     from spec.interface import ForwardPassMode
 
     torch.set_num_threads(processors)
     workload = Workload(loading.load_workload(name), "v0.6")
-    batch = placement.place_batch(golden_streams.batch(name))
+    batch = placement.place_batch(streams.batch(name))
     key = placement.rng(np.zeros(2, np.uint32))
     model, state = workload.init_model_fn(key)
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)

@@ -175,11 +175,11 @@ def _preflight(argv: Sequence[str]) -> int:
 
 
 def _conform(argv: Sequence[str]) -> int:
-    return importlib.import_module("conformance.report").main(argv)
+    return importlib.import_module("conformance.report.command").main(argv)
 
 
 def _port(argv: Sequence[str]) -> int:
-    return importlib.import_module("conformance.port_report").main(argv)
+    return importlib.import_module("conformance.port.command").main(argv)
 
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {

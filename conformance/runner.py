@@ -1,22 +1,14 @@
 """Runs cases: asks both backends, compares, and says what passed."""
 
-import contextlib
 import fnmatch
-import importlib.util
-import json
-import os
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from conformance import comparison
 from conformance.arrays import Arrays
+from conformance.processes import Process, TesteeError
 from spec import loading
 from spec.conformance_pb2 import (
     DATA,
@@ -34,20 +26,9 @@ from spec.conformance_pb2 import (
 )
 
 CASES = Path(__file__).resolve().parent / "cases"
-PACKAGES = {"jax": "jax", "pytorch": "torch"}  # what a backend cannot do without
-BACKENDS = tuple(PACKAGES)
 LEVELS = (PARAMETERS, DATA, FORWARD, GRADIENT, STATE, METRICS, TRAJECTORY)
 
-# XLA without LLVM's optimisation and with its older code generator compiles in about a quarter of the
-# processor time. The rewriting of the program before, which is where a backend's own mistakes could
-# hide, is the same; the code that comes out is slow, which a tiny model does not notice.
-QUICK_COMPILATION = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-
 NOTHING = "nothing to compare"
-
-
-class TesteeError(RuntimeError):
-    """A backend could not answer. The text is its traceback, or says how its process ended."""
 
 
 def case_names() -> list[str]:
@@ -63,76 +44,6 @@ def load_case(workload: str) -> Case:
     if case.workload != workload:
         raise loading.SpecError(f"{path}: workload is {case.workload!r}, expected {workload!r}")
     return case
-
-
-class Process:
-    """A testee in a process of its own."""
-
-    def __init__(
-        self, backend: str, command: Sequence[str] | None = None, *, optimized: bool = False
-    ):
-        """`command` starts another program that answers the same questions. `optimized` compiles as
-        for training; so does an XLA_FLAGS of the caller that says so, since its words come last.
-        """
-        self.backend = backend
-        command = command or [sys.executable, "-m", "conformance.testee", "--backend", backend]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        if not optimized:
-            own = os.environ.get("XLA_FLAGS", "")
-            environment["XLA_FLAGS"] = f"{QUICK_COMPILATION} {own}".strip()
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-        self._folder = tempfile.TemporaryDirectory(prefix="conformance-")
-
-    def send(self, question: str, **arguments: Any) -> None:
-        """Asks without waiting for the answer."""
-        assert self._process.stdin is not None
-        out = str(Path(self._folder.name) / "answer.npz")
-        request = {"question": question, "out": out, **arguments}
-        with contextlib.suppress(BrokenPipeError):  # `receive` says how the process ended
-            print(json.dumps(request), file=self._process.stdin, flush=True)
-
-    def receive(self) -> Arrays:
-        """The answer to the question that was sent; TesteeError if it is none."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise TesteeError(f"backend {self.backend} ended with status {self._process.wait()}")
-        answer = json.loads(line)
-        if not answer["ok"]:
-            raise TesteeError(answer["error"])
-        with np.load(Path(self._folder.name) / "answer.npz", allow_pickle=False) as arrays:
-            return dict(arrays)
-
-    def ask(self, question: str, **arguments: Any) -> Arrays:
-        """The answer to a question."""
-        self.send(question, **arguments)
-        return self.receive()
-
-    def close(self) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
-        self._folder.cleanup()
-
-
-@contextlib.contextmanager
-def processes(
-    backends: Sequence[str] = BACKENDS, *, optimized: bool = False
-) -> Iterator[list[Process]]:
-    """One running testee per backend, for models of published size `optimized`; SpecError if a
-    framework is not installed.
-    """
-    for name in backends:
-        if importlib.util.find_spec(PACKAGES[name]) is None:
-            advice = f"pip install -e '.[{name}]' in the checkout installs what it needs"
-            raise loading.SpecError(f"backend {name}: {PACKAGES[name]} is not installed; {advice}")
-    with contextlib.ExitStack() as stack:
-        running = (Process(name, optimized=optimized) for name in backends)
-        yield [stack.enter_context(contextlib.closing(process)) for process in running]
 
 
 def arguments(case: Case, question: str) -> dict[str, Any]:

@@ -1,16 +1,11 @@
-import io
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from conformance import arrays, course, report, runner, testee
+from conformance import processes, runner
 from spec.conformance_pb2 import FORWARD, STATE, Case, KnownFailure, Measurement, WorkloadReport
-from spec.loading import SpecError, load_workload
-from spec.parameter_pb2 import EMBEDDING, Parameter
+from spec.loading import SpecError
 
 
 def measurement(**values: Any) -> Measurement:
@@ -78,95 +73,14 @@ def test_unknown_workloads_are_answered_with_the_cases() -> None:
     assert "digits_vit" in runner.select(["digits_*"])
 
 
-def test_a_wrong_workload_ends_the_command_with_one_line(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert report.main(["--workload", "nothing"]) == 2
-    assert capsys.readouterr().err.startswith("error: unknown conformance case")
-
-
-class Doubler:
-    """A testee that can double, and fail."""
-
-    def double(self, number: float) -> dict[str, np.ndarray]:
-        return {"doubled": np.array(2 * number)}
-
-    def fail(self) -> dict[str, np.ndarray]:
-        raise ValueError("cannot do that")
-
-
-def test_serving_answers_every_request(tmp_path: Path) -> None:
-    out = str(tmp_path / "answer.npz")
-    requests = [
-        json.dumps({"question": "fail", "out": out}),
-        json.dumps({"question": "double", "out": out, "number": 4}),
-    ]
-    answers = io.StringIO()
-    doubler: Any = Doubler()
-    testee.serve(doubler, requests, answers)
-    failed, good = map(json.loads, answers.getvalue().splitlines())
-    assert not failed["ok"] and "cannot do that" in failed["error"]
-    assert good == {"ok": True}
-    assert np.load(out)["doubled"] == 8
-
-
-def process_of(code: str) -> runner.Process:
-    return runner.Process("other", [sys.executable, "-c", code])
-
-
-@pytest.mark.parametrize("optimized", [True, False])
-def test_tiny_models_are_compiled_quickly_and_a_caller_may_say_otherwise(
-    optimized: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XLA_FLAGS", "--mine")
-    code = (
-        "import json, os, sys; sys.stdin.readline();"
-        "print(json.dumps({'ok': False, 'error': os.environ['XLA_FLAGS']}))"
-    )
-    process = runner.Process("other", [sys.executable, "-c", code], optimized=optimized)
-    with pytest.raises(runner.TesteeError) as flags:
-        process.ask("parameters")
-    process.close()
-    assert str(flags.value) == ("--mine" if optimized else f"{runner.QUICK_COMPILATION} --mine")
+def process_of(code: str) -> processes.Process:
+    return processes.Process("other", [sys.executable, "-c", code])
 
 
 def test_only_a_cases_own_levels_are_run() -> None:
     case = Case(workload="any", levels=[STATE])
     assert list(runner.run_case([], case, [FORWARD]).not_run) == []
     assert list(runner.run_case([], case, [FORWARD]).measurements) == []
-
-
-def test_embeddings_gradients_are_sent_as_the_rows_that_are_not_zero() -> None:
-    table = np.zeros((5, 2), np.float32)
-    table[3, 1] = 2
-    kernel = np.zeros((2, 2), np.float32)
-    parameters = [Parameter(name="t", type=EMBEDDING), Parameter(name="k")]
-    found = arrays.nonzero_rows({"t": table, "k": kernel}, parameters)
-    assert found["gradient/k"].shape == (2, 2)
-    np.testing.assert_array_equal(found["gradient/t"], [[0, 2]])
-    np.testing.assert_array_equal(found["gradient_rows/t"], [3])
-
-
-def test_full_cases_are_run_only_when_asked_for(capsys: pytest.CaptureFixture) -> None:
-    assert report.main(["--workload", "mnist", "--scale", "tiny"]) == 2
-    assert "no case of scale tiny" in capsys.readouterr().err
-
-
-def test_a_framework_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(runner.PACKAGES, "pytorch", "no_such_package")
-    with (
-        pytest.raises(SpecError, match=r"no_such_package is not installed; .*\[pytorch\]"),
-        runner.processes(),
-    ):
-        pass
-
-
-def test_a_backend_that_dies_is_named() -> None:
-    process = process_of("import sys; sys.stdin.readline(); sys.exit(3)")
-    process.send("parameters")
-    with pytest.raises(runner.TesteeError, match="backend other ended with status 3"):
-        process.receive()
-    process.close()
 
 
 def test_the_answer_beside_a_failed_one_is_not_taken_for_the_next_questions() -> None:
@@ -180,7 +94,7 @@ for line in sys.stdin:
 """
     running = [process_of(serve.replace("FAILING", failing)) for failing in ("'data'", "''")]
     case = runner.load_case("tiny/mnist")
-    with pytest.raises(runner.TesteeError, match="no"):
+    with pytest.raises(processes.TesteeError, match="no"):
         runner.ask(running, case, "data")
     answers = runner.ask(running, case, "metrics")
     for process in running:
@@ -196,10 +110,3 @@ def test_a_level_that_cannot_be_run_is_reported() -> None:
     process.close()
     assert result.not_run == {"FORWARD": "no such"}
     assert not runner.passed(result)
-
-
-def test_another_step_hint_leaves_the_shared_workload_alone() -> None:
-    shared = load_workload("tiny/mnist")
-    before = shared.SerializeToString(deterministic=True)
-    assert course.with_step_hint(shared, 7).rules[course.VERSION].step_hint == 7
-    assert shared.SerializeToString(deterministic=True) == before

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from conformance import runner
+from conformance import processes, runner
 
 
 @pytest.fixture(scope="module")
-def testees() -> Iterator[list[runner.Process]]:
-    with runner.processes() as running:
+def testees() -> Iterator[list[processes.Process]]:
+    with processes.running() as running:
         yield running
 
 
 @pytest.mark.parametrize("workload", runner.select(["tiny/*"]))
 def test_both_backends_are_the_same_experiment(
-    workload: str, testees: list[runner.Process]
+    workload: str, testees: list[processes.Process]
 ) -> None:
     report = runner.run_case(testees, runner.load_case(workload))
     assert not report.not_run

@@ -1,0 +1,5 @@
+import sys
+
+from conformance.costs import costs
+
+sys.exit(costs.main())

@@ -1,0 +1,5 @@
+import sys
+
+from conformance.hardware import hardware
+
+sys.exit(hardware.main())

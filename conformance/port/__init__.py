@@ -1,0 +1,1 @@
+"""Whether two submissions are the same algorithm: `tandem port`."""

@@ -1,0 +1,1 @@
+"""What a run of conformance found: the command, its table, its page."""
