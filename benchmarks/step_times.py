@@ -126,7 +126,7 @@ def jax_step(name: str, processors: int) -> Callable[[], None]:
             logits, new = workload.model_fn(
                 params, batch, state, ForwardPassMode.TRAIN, key, update_batch_norm=True
             )
-            loss = workload.loss_fn(batch["targets"], logits, batch["weights"])
+            loss = workload.loss_fn(batch["targets"], logits, batch.get("weights"))
             return loss["summed"] / loss["n_valid_examples"], new
 
         gradients, new = jax.grad(mean_loss, has_aux=True)(params)
@@ -162,7 +162,7 @@ def pytorch_step(name: str, processors: int) -> Callable[[], None]:
         logits, _ = workload.model_fn(
             model, batch, state, ForwardPassMode.TRAIN, key, update_batch_norm=True
         )
-        loss = workload.loss_fn(batch["targets"], logits, batch["weights"])
+        loss = workload.loss_fn(batch["targets"], logits, batch.get("weights"))
         (loss["summed"] / loss["n_valid_examples"]).backward()
         optimizer.step()
 
