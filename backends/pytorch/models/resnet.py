@@ -109,6 +109,10 @@ class Model(nn.Module):
 
     def forward(self, x_BHWC: Tensor, how: Pass) -> Tensor:
         x_BCHW = x_BHWC.permute(0, 3, 1, 2)
+        if not self.imagenet_stem:
+            # Convolutions keep the layout in memory of what they are given. Few pixels cost less than
+            # laying the weights out anew for them in every step.
+            x_BCHW = x_BCHW.contiguous()
         x = self.activation(self.stem_batchnorm(self.stem_conv(x_BCHW), how))
         if self.imagenet_stem:
             x = max_pool(x, window=3, stride=2, margin=1)
