@@ -59,6 +59,10 @@ def main() -> int:
         f"--junitxml={os.environ['XML_OUTPUT_FILE']}",
         "-pno:cacheprovider",
         "-pno:faulthandler",
+        # The one plugin by its name: of those that it finds itself, pytest rewrites every module to
+        # explain assertions, and in a sandbox it cannot keep what it wrote. That takes a second.
+        "--disable-plugin-autoload",
+        "-p_hypothesis_pytestplugin",
         "-v",  # Names the test that was running when a process dies.
     ]
     test_filter = os.environ.get("TESTBRIDGE_TEST_ONLY")

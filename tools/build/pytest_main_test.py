@@ -36,7 +36,6 @@ class Run:
             cwd=workspace,
             env={
                 "PATH": os.environ["PATH"],
-                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # Saves half of the time.
                 "TEST_SRCDIR": str(folder / "runfiles"),
                 "TEST_WORKSPACE": "tandem",
                 "TEST_TMPDIR": str(folder / "tmp"),
@@ -120,3 +119,14 @@ def test_shards_split_the_tests(run: StartRun, tmp_path: pathlib.Path) -> None:
 
 def test_an_empty_file_fails_in_every_shard(run: StartRun) -> None:
     assert run("", TEST_TOTAL_SHARDS="2", TEST_SHARD_INDEX="1").status == 5
+
+
+def test_the_one_plugin_is_there_and_not_rewritten(run: StartRun) -> None:
+    text = """
+import hypothesis
+def test_a(pytestconfig):
+    assert pytestconfig.pluginmanager.hasplugin("_hypothesis_pytestplugin")
+    assert "rewrite" not in type(hypothesis.__spec__.loader).__module__
+"""
+    result = run(text)
+    assert result.status == 0, result.output
