@@ -3,6 +3,7 @@ alone, to the bit.
 """
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -40,7 +41,7 @@ for name in ("write", "pwrite", "fsync", "rename"):
 from cli import main
 sys.exit(main.main(["run", "--workload", sys.argv[1], *sys.argv[3:]]))
 """
-ENVIRONMENT = {"PYTHONPATH": ":".join(path for path in sys.path if path), "PATH": "/usr/bin:/bin"}
+ENVIRONMENT = os.environ | {"PYTHONPATH": ":".join(path for path in sys.path if path)}
 NEVER = -1
 NUM_STEPS = 6
 CALLS_PER_STEP = 10  # a few more or less

@@ -19,7 +19,12 @@ def tandem(*arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    return {"PYTHONPATH": ":".join(path for path in sys.path if path), "PATH": "/usr/bin:/bin"}
+    """A user's: XLA compiles as for training. But one thread of PyTorch's, as for all tests."""
+    return {
+        "PYTHONPATH": ":".join(path for path in sys.path if path),
+        "PATH": "/usr/bin:/bin",
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def run(backend: str, out: Path, *options: str) -> list[Event]:

@@ -3,6 +3,7 @@ pictures, tokens, graphs, speech and clicks.
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,10 +49,10 @@ def logs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         ]
         for number, (name, workload) in enumerate(CASES[request.param])
     ]
-    environment = {
+    devices = "--xla_force_host_platform_device_count=2"
+    environment = os.environ | {
         "PYTHONPATH": ":".join(path for path in sys.path if path),
-        "PATH": "/usr/bin:/bin",
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {devices}",
     }
     command = [sys.executable, "-c", PROGRAM, json.dumps(commands)]
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)

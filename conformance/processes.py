@@ -23,6 +23,9 @@ BACKENDS = tuple(PACKAGES)
 # processor time. The rewriting of the program before, which is where a backend's own mistakes could
 # hide, is the same; the code that comes out is slow, which a tiny model does not notice.
 QUICK_COMPILATION = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+# PyTorch's threads spin while they wait for each other, and a tiny model makes them wait: on two
+# processors they took ten times the processor time of one.
+THREADS = "1"
 
 
 class TesteeError(RuntimeError):
@@ -36,7 +39,8 @@ class Process:
         self, backend: str, command: Sequence[str] | None = None, *, optimized: bool = False
     ):
         """`command` starts another program that answers the same questions. `optimized` compiles as
-        for training; so does an XLA_FLAGS of the caller that says so, since its words come last.
+        for training, and computes with all threads; so do an XLA_FLAGS of the caller that says so,
+        since its words come last, and an OMP_NUM_THREADS.
         """
         self.backend = backend
         command = command or [sys.executable, "-m", "conformance.testee", "--backend", backend]
@@ -44,6 +48,7 @@ class Process:
         if not optimized:
             own = os.environ.get("XLA_FLAGS", "")
             environment["XLA_FLAGS"] = f"{QUICK_COMPILATION} {own}".strip()
+            environment.setdefault("OMP_NUM_THREADS", THREADS)
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )

@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,15 +12,40 @@ def test_tiny_models_are_compiled_quickly_and_a_caller_may_say_otherwise(
     optimized: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XLA_FLAGS", "--mine")
+    flags = variable("XLA_FLAGS", optimized)
+    assert flags == ("--mine" if optimized else f"{processes.QUICK_COMPILATION} --mine")
+
+
+@pytest.mark.parametrize(
+    ("own", "optimized", "expected"),
+    [(None, False, processes.THREADS), (None, True, "None"), ("2", False, "2"), ("2", True, "2")],
+)
+def test_tiny_models_compute_in_one_thread_and_a_caller_may_say_otherwise(
+    own: str | None, optimized: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if own:
+        monkeypatch.setenv("OMP_NUM_THREADS", own)
+    assert variable("OMP_NUM_THREADS", optimized) == expected
+
+
+def variable(name: str, optimized: bool) -> str:
+    """The variable of the environment as a testee sees it."""
     code = (
         "import json, os, sys; sys.stdin.readline();"
-        "print(json.dumps({'ok': False, 'error': os.environ['XLA_FLAGS']}))"
+        f"print(json.dumps({{'ok': False, 'error': str(os.environ.get('{name}'))}}))"
     )
     process = processes.Process("other", [sys.executable, "-c", code], optimized=optimized)
-    with pytest.raises(processes.TesteeError) as flags:
+    with pytest.raises(processes.TesteeError) as answer:
         process.ask("parameters")
     process.close()
-    assert str(flags.value) == ("--mine" if optimized else f"{processes.QUICK_COMPILATION} --mine")
+    return str(answer.value)
+
+
+def test_all_tests_compile_and_compute_as_tiny_models_do() -> None:
+    lines = Path(processes.__file__).parents[1].joinpath(".bazelrc").read_text().splitlines()
+    assert f'build --test_env="XLA_FLAGS={processes.QUICK_COMPILATION}"' in lines
+    assert f"build --test_env=OMP_NUM_THREADS={processes.THREADS}" in lines
 
 
 def test_a_framework_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
