@@ -114,9 +114,10 @@ def speech(logits: tuple[Array, Array], batch: Batch, loss: Array) -> dict[str, 
 
 def greedy_ctc(logits_BTC: Array, paddings_BT: Array) -> Array:
     """The likeliest class of every frame, repetitions merged, blanks (0) dropped, moved to the left
-    and filled up with 0: [B, T].
+    and filled up with 0: int32 [B, T].
     """
-    best = jnp.where(paddings_BT == 0, jnp.argmax(logits_BTC, -1), 0)
+    likeliest_BT = jnp.argmax(logits_BTC, -1).astype(jnp.int32)
+    best = jnp.where(paddings_BT == 0, likeliest_BT, 0)
     previous = jnp.pad(best[:, :-1], ((0, 0), (1, 0)))
     kept = jnp.where(best == previous, 0, best)
     order = jnp.argsort(kept == 0, 1, stable=True)

@@ -276,10 +276,13 @@ class Workload(WorkloadInterface):
 
 
 def _set_constants(model: nn.Module) -> None:
-    """Puts the fixed arrays that modules declare in their places."""
+    """Puts the fixed arrays that modules declare in their places, in PyTorch's default type as the
+    parameters are.
+    """
     for part in model.modules():
         for name, value in getattr(part, "constants", {}).items():
-            setattr(part, name, as_tensor(value).to(placement.device()))
+            held = as_tensor(value).to(placement.device(), torch.get_default_dtype())
+            setattr(part, name, held)
 
 
 def shared_keep_mask(words: np.ndarray, site: str, shape: tuple[int, ...], rate: float) -> Tensor:

@@ -12,8 +12,18 @@ import math
 
 import jax
 from flax import nnx
+from jax import numpy as jnp
 
-from backends.jax.layers import ACTIVATIONS, Array, Conv, Dense, Dropout, Pass, declare
+from backends.jax.layers import (
+    ACTIVATIONS,
+    Array,
+    Conv,
+    Dense,
+    Dropout,
+    Pass,
+    attention,
+    declare,
+)
 from backends.jax.speech import (
     LayerNorm,
     LogMelFeatures,
@@ -71,8 +81,10 @@ class SelfAttention(nnx.Module):
     def __call__(self, x_BTD: Array, paddings_BT: Array, how: Pass) -> Array:
         h = self.layernorm(x_BTD)
         q_BTNK, k_BTNK, v_BTNK = self.query_scale(self.query(h)), self.key(h), self.value(h)
-        seen = (paddings_BT == 0)[:, None, None]
-        y_BTNK = jax.nn.dot_product_attention(q_BTNK, k_BTNK, v_BTNK, mask=seen)
+        # A finite number: a row whose frames are all padded must not become NaN.
+        unseen = jnp.finfo(x_BTD.dtype).min * paddings_BT[:, None, None, :]
+        scale = 1 / math.sqrt(q_BTNK.shape[-1])
+        y_BTNK = attention(q_BTNK, k_BTNK, v_BTNK, scale=scale, bias=unseen)
         return self.dropout(self.out(y_BTNK * self.temperature), how)
 
 
