@@ -4,10 +4,7 @@ Conformance must catch every one of them; conformance/mutations/mutations_test.p
 a context manager that patches the running process.
 """
 
-import contextlib
 import dataclasses
-from collections.abc import Callable
-from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -18,7 +15,8 @@ from backends.pytorch import layers, losses, metrics
 from backends.pytorch import workload as backend
 from backends.pytorch.models import dlrm, resnet, transformer_lm, vit
 from conformance.mutations import wrong_parts
-from inputs import digits, pipeline
+from conformance.mutations.patches import Patch, change_arguments, decorate, model_fn, replace
+from inputs import digits, generated, pipeline
 from spec import declarations, initialization, layouts
 from spec import rng as spec_rng
 from spec.conformance_pb2 import (
@@ -36,8 +34,6 @@ from spec.interface import ForwardPassMode
 from spec.models_pb2 import GELU_TANH, LEAKY_RELU, ResNet
 from submissions.nadamw import submission_pytorch as nadamw
 
-Patch = Callable[[], contextlib.AbstractContextManager[Any]]
-
 
 @dataclasses.dataclass(frozen=True)
 class Mutation:
@@ -49,87 +45,48 @@ class Mutation:
     patch: Patch
 
 
-def _replace(target: Any, attribute: str, value: Any) -> Patch:
-    return lambda: mock.patch.object(target, attribute, value)
-
-
-def _change_arguments(target: Any, method: str, change: Callable[..., dict[str, Any]]) -> Patch:
-    """Calls the method with keyword arguments that `change` makes of the original ones."""
-    original = getattr(target, method)
-
-    def wrong(*args: Any, **kwargs: Any) -> Any:
-        return original(*args, **(kwargs | change(**kwargs)))
-
-    return _replace(target, method, wrong)
-
-
-def _decorate(target: Any, attribute: str, wrap: Callable[[Any], Any]) -> Patch:
-    """Replaces a function by what `wrap` makes of it."""
-    return _replace(target, attribute, wrap(getattr(target, attribute)))
-
-
-def _model_fn(change: Callable[[ForwardPassMode, bool, float | None], tuple[Any, ...]]) -> Patch:
-    """Calls model_fn with another mode, update_batch_norm and dropout_rate."""
-    original = backend.Workload.model_fn
-
-    def wrong(
-        self: Any,
-        params: Any,
-        batch: Any,
-        state: Any,
-        mode: ForwardPassMode,
-        rng: Any,
-        update_batch_norm: bool,
-        dropout_rate: float | None = None,
-    ) -> Any:
-        mode, update, rate = change(mode, update_batch_norm, dropout_rate)
-        return original(self, params, batch, state, mode, rng, update, rate)
-
-    return _replace(backend.Workload, "model_fn", wrong)
-
-
 MUTATIONS = [
     Mutation(
         "swapped initialiser",
         "digits_vit",
         PARAMETERS,
-        _change_arguments(declarations, "dense", lambda **_: {"kernel_init": GLOROT_UNIFORM}),
+        change_arguments(declarations, "dense", lambda **_: {"kernel_init": GLOROT_UNIFORM}),
     ),
     Mutation(
         "fan out for fan in",
         "digits_resnet",
         PARAMETERS,
-        _decorate(initialization, "initial_value", wrong_parts.fans_swapped),
+        decorate(initialization, "initial_value", wrong_parts.fans_swapped),
     ),
     Mutation(
         "the seed is not used",
         "digits_vit",
         PARAMETERS,
-        _replace(spec_rng, "seed_of", lambda words: 0),
+        replace(spec_rng, "seed_of", lambda words: 0),
     ),
     Mutation(
         "batch norm momentum the other way round",
         "digits_resnet",
         STATE,
-        _change_arguments(layers.BatchNorm, "__init__", lambda decay, **_: {"decay": 1 - decay}),
+        change_arguments(layers.BatchNorm, "__init__", lambda decay, **_: {"decay": 1 - decay}),
     ),
     Mutation(
         "unbiased running variance",
         "digits_resnet",
         STATE,
-        _replace(layers.BatchNorm, "forward", wrong_parts.torch_batch_norm),
+        replace(layers.BatchNorm, "forward", wrong_parts.torch_batch_norm),
     ),
     Mutation(
         "statistics move although they should not",
         "digits_resnet",
         STATE,
-        _decorate(layers.BatchNorm, "forward", wrong_parts.always_updating),
+        decorate(layers.BatchNorm, "forward", wrong_parts.always_updating),
     ),
     Mutation(
         "statistics move in evaluation",
         "digits_resnet",
         STATE,
-        _model_fn(
+        model_fn(
             lambda mode, update, rate: (ForwardPassMode.TRAIN if update else mode, update, rate)
         ),
     ),
@@ -137,19 +94,19 @@ MUTATIONS = [
         "frozen statistics are the running ones",
         "digits_resnet",
         FORWARD,
-        _decorate(layers.BatchNorm, "forward", wrong_parts.frozen_as_in_evaluation),
+        decorate(layers.BatchNorm, "forward", wrong_parts.frozen_as_in_evaluation),
     ),
     Mutation(
         "no gradient through batch statistics",
         "digits_resnet",
         GRADIENT,
-        _replace(layers.BatchNorm, "forward", wrong_parts.constant_statistics),
+        replace(layers.BatchNorm, "forward", wrong_parts.constant_statistics),
     ),
     Mutation(
         "batch norm epsilon half as large again",
         "digits_resnet",
         FORWARD,
-        _change_arguments(
+        change_arguments(
             layers.BatchNorm, "__init__", lambda epsilon, **_: {"epsilon": 1.5 * epsilon}
         ),
     ),
@@ -157,49 +114,49 @@ MUTATIONS = [
         "layer norm epsilon 1e-5",
         "digits_vit",
         FORWARD,
-        _change_arguments(layers.LayerNorm, "__init__", lambda **_: {"epsilon": 1e-5}),
+        change_arguments(layers.LayerNorm, "__init__", lambda **_: {"epsilon": 1e-5}),
     ),
     Mutation(
         "RMS norm subtracts the mean",
         "pydoc_lm",
         FORWARD,
-        _replace(layers.RMSNorm, "forward", wrong_parts.centred_rms_norm),
+        replace(layers.RMSNorm, "forward", wrong_parts.centred_rms_norm),
     ),
     Mutation(
         "epsilon inside the root",
         "pydoc_lm",
         FORWARD,
-        _replace(transformer_lm, "unit", wrong_parts.epsilon_inside_the_root),
+        replace(transformer_lm, "unit", wrong_parts.epsilon_inside_the_root),
     ),
     Mutation(
         "no epsilon",
         "pydoc_lm",
         FORWARD,
-        _replace(transformer_lm, "unit", lambda x, _: F.normalize(x, dim=-1, eps=0)),
+        replace(transformer_lm, "unit", lambda x, _: F.normalize(x, dim=-1, eps=0)),
     ),
     Mutation(
         "symmetric instead of SAME padding",
         "digits_resnet",
         FORWARD,
-        _replace(resnet, "PADDINGS", {ResNet.SAME: ((1, 1), (1, 1))}),
+        replace(resnet, "PADDINGS", {ResNet.SAME: ((1, 1), (1, 1))}),
     ),
     Mutation(
         "matrix products in bfloat16",
         "digits_vit",
         FORWARD,
-        _replace(layers.Dense, "forward", wrong_parts.in_bfloat16),
+        replace(layers.Dense, "forward", wrong_parts.in_bfloat16),
     ),
     Mutation(
         "kernels not transposed",
         "digits_vit",
         FORWARD,
-        _replace(backend, "to_torch_layout", wrong_parts.untransposed),
+        replace(backend, "to_torch_layout", wrong_parts.untransposed),
     ),
     Mutation(
         "transposed convolution not reversed",
         "tiny/fastmri",
         FORWARD,
-        _replace(layouts, "_reverse_space", lambda kernel: kernel),
+        replace(layouts, "_reverse_space", lambda kernel: kernel),
     ),
     Mutation(
         "exact GELU",
@@ -217,85 +174,85 @@ MUTATIONS = [
         "dropout does not scale up",
         "digits_vit",
         FORWARD,
-        _replace(layers.Dropout, "forward", wrong_parts.unscaled_dropout),
+        replace(layers.Dropout, "forward", wrong_parts.unscaled_dropout),
     ),
     Mutation(
         "dropout rate is not passed on",
         "digits_vit",
         FORWARD,
-        _change_arguments(backend, "Pass", lambda **_: {"dropout_rate": 0.0}),
+        change_arguments(backend, "Pass", lambda **_: {"dropout_rate": 0.0}),
     ),
     Mutation(
         "no dropout unless a rate is given",
         "digits_vit",
         FORWARD,
-        _model_fn(lambda mode, update, rate: (mode, update, rate or 0.0)),
+        model_fn(lambda mode, update, rate: (mode, update, rate or 0.0)),
     ),
     Mutation(
         "all examples share a dropout mask",
         "digits_vit",
         FORWARD,
-        _replace(layers.Dropout, "mask_shape", lambda self, shape: (1, *shape[1:])),
+        replace(layers.Dropout, "mask_shape", lambda self, shape: (1, *shape[1:])),
     ),
     Mutation(
         "all places share a dropout mask",
         "digits_vit",
         FORWARD,
-        _decorate(backend, "shared_keep_mask", wrong_parts.same_mask_everywhere),
+        decorate(backend, "shared_keep_mask", wrong_parts.same_mask_everywhere),
     ),
     Mutation(
         "pixels dropped instead of channels",
         "tiny/fastmri",
         FORWARD,
-        _replace(layers.ChannelDropout, "mask_shape", layers.Dropout.mask_shape),
+        replace(layers.ChannelDropout, "mask_shape", layers.Dropout.mask_shape),
     ),
     Mutation(
         "attention is not scaled",
         "digits_vit",
         FORWARD,
-        _change_arguments(layers, "attention", lambda **_: {"scale": 1.0}),
+        change_arguments(layers, "attention", lambda **_: {"scale": 1.0}),
     ),
     Mutation(
         "attention sees the future",
         "pydoc_lm",
         FORWARD,
-        _change_arguments(transformer_lm, "attention", lambda **_: {"causal": False}),
+        change_arguments(transformer_lm, "attention", lambda **_: {"causal": False}),
     ),
     Mutation(
         "positional table transposed",
         "digits_vit",
         FORWARD,
-        _replace(vit, "sincos_2d", wrong_parts.transposed_positions),
+        replace(vit, "sincos_2d", wrong_parts.transposed_positions),
     ),
     Mutation(
         "rotary pairs from two halves",
         "pydoc_lm",
         FORWARD,
-        _replace(transformer_lm, "rotated", wrong_parts.half_rotated),
+        replace(transformer_lm, "rotated", wrong_parts.half_rotated),
     ),
     Mutation(
         "output layer gives the embedding no gradient",
         "pydoc_lm",
         GRADIENT,
-        _replace(layers.Embedding, "attend", wrong_parts.untied),
+        replace(layers.Embedding, "attend", wrong_parts.untied),
     ),
     Mutation(
         "interactions in another order",
         "tiny/criteo1tb",
         FORWARD,
-        _replace(dlrm, "dot_interactions", wrong_parts.lower_triangle),
+        replace(dlrm, "dot_interactions", wrong_parts.lower_triangle),
     ),
     Mutation(
         "masked examples count in the mean",
         "digits_vit",
         FORWARD,
-        _decorate(losses, "reduced", wrong_parts.all_valid),
+        decorate(losses, "reduced", wrong_parts.all_valid),
     ),
     Mutation(
         "masked examples have a loss",
         "digits_vit",
         FORWARD,
-        _decorate(losses, "reduced", wrong_parts.unmasked),
+        decorate(losses, "reduced", wrong_parts.unmasked),
     ),
     Mutation(
         "label smoothing over the other classes only",
@@ -307,7 +264,7 @@ MUTATIONS = [
         "evaluation in train mode",
         "digits_resnet",
         METRICS,
-        _model_fn(lambda mode, *rest: (ForwardPassMode.TRAIN, *rest)),
+        model_fn(lambda mode, *rest: (ForwardPassMode.TRAIN, *rest)),
     ),
     Mutation(
         "filling rows of the last batch counted",
@@ -319,37 +276,37 @@ MUTATIONS = [
         "mean of the batches' means",
         "tiny/mnist",
         METRICS,
-        _decorate(backend.spec_metrics, "from_batches", wrong_parts.mean_of_means),
+        decorate(backend.spec_metrics, "from_batches", wrong_parts.mean_of_means),
     ),
     Mutation(
         "last batch left out",
         "tiny/mnist",
         METRICS,
-        _decorate(pipeline, "eval_batches", wrong_parts.without_the_last),
+        decorate(pipeline, "eval_batches", wrong_parts.without_the_last),
     ),
     Mutation(
         "unshuffled data",
         "digits_vit",
         DATA,
-        _replace(pipeline, "_permutation", lambda key, n: np.arange(n)),
+        replace(pipeline, "_permutation", lambda key, n: np.arange(n)),
     ),
     Mutation(
         "unseeded shuffle",
         "digits_vit",
         DATA,
-        _replace(pipeline, "_permutation", wrong_parts.unseeded),
+        replace(pipeline, "_permutation", wrong_parts.unseeded),
     ),
     Mutation(
         "resumed from the first batch",
         "digits_vit",
         DATA,
-        _change_arguments(pipeline.TrainBatches, "__init__", lambda **_: {"start_step": 0}),
+        change_arguments(pipeline.TrainBatches, "__init__", lambda **_: {"start_step": 0}),
     ),
     Mutation(
         "all shards are the first",
         "digits_vit",
         DATA,
-        _change_arguments(
+        change_arguments(
             pipeline.TrainBatches, "__init__", lambda shard=(0, 1), **_: {"shard": (0, shard[1])}
         ),
     ),
@@ -357,39 +314,75 @@ MUTATIONS = [
         "test split scaled otherwise",
         "digits_vit",
         DATA,
-        _decorate(digits.Digits, "batch", wrong_parts.brighter_test_split),
+        decorate(digits.Digits, "batch", wrong_parts.brighter_test_split),
     ),
     Mutation(
         "validation split for the test split",
         "digits_vit",
         DATA,
-        _decorate(pipeline, "eval_batch", wrong_parts.validation_for_test),
+        decorate(pipeline, "eval_batch", wrong_parts.validation_for_test),
     ),
     Mutation(
         "schedule one step early",
         "tiny/mnist",
         TRAJECTORY,
-        _change_arguments(
+        change_arguments(
             nadamw, "update_params", lambda global_step, **_: {"global_step": global_step + 1}
         ),
     ),
-    Mutation("optimizer epsilon 1e-6", "digits_vit", TRAJECTORY, _replace(nadamw, "EPSILON", 1e-6)),
+    Mutation("optimizer epsilon 1e-6", "digits_vit", TRAJECTORY, replace(nadamw, "EPSILON", 1e-6)),
     Mutation(
         "betas swapped",
         "tiny/mnist",
         TRAJECTORY,
-        _decorate(nadamw, "NadamW", wrong_parts.betas_swapped),
+        decorate(nadamw, "NadamW", wrong_parts.betas_swapped),
     ),
     Mutation(
         "weight decay through the gradient",
         "tiny/mnist",
         TRAJECTORY,
-        _decorate(nadamw.NadamW, "step", wrong_parts.coupled_decay),
+        decorate(nadamw.NadamW, "step", wrong_parts.coupled_decay),
     ),
     Mutation(
         "Adam without Nesterov's look ahead",
         "tiny/mnist",
         TRAJECTORY,
-        _replace(torch, "_foreach_lerp", lambda first, *_: [m.clone() for m in first]),
+        replace(torch, "_foreach_lerp", lambda first, *_: [m.clone() for m in first]),
+    ),
+    Mutation(
+        "loss averaged on each rank",
+        "digits_vit",
+        GRADIENT,
+        decorate(losses, "reduced", wrong_parts.mean_of_ranks),
+    ),
+    Mutation(
+        "CTC blank is the last class",
+        "tiny/librispeech_deepspeech_norm_and_spec_aug",
+        FORWARD,
+        decorate(F, "ctc_loss", wrong_parts.last_class_blank),
+    ),
+    Mutation(
+        "precision flag in one framework only",
+        "pydoc_lm",
+        FORWARD,
+        decorate(backend.Workload, "__init__", wrong_parts.bfloat16_asked_for),
+    ),
+    Mutation(
+        "evaluation denominator per rank",
+        "tiny/mnist",
+        METRICS,
+        decorate(backend.spec_metrics, "from_batches", wrong_parts.weights_of_one_rank),
+    ),
+    Mutation(
+        "evaluation with several workers",
+        "tiny/mnist",
+        METRICS,
+        decorate(pipeline, "eval_batches", wrong_parts.of_two_workers),
+    ),
+    Mutation(
+        "tokenizer ids shifted",
+        "tiny/wmt",
+        DATA,
+        decorate(generated.Generated, "batch", wrong_parts.ids_shifted),
     ),
 ]

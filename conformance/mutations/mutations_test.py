@@ -7,6 +7,7 @@ import pytest
 from conformance import comparison, processes, runner
 from conformance.arrays import Arrays
 from conformance.mutations.mutations import MUTATIONS, Mutation
+from conformance.mutations.slips import SLIPS, Slip
 from conformance.testee.testee_pytorch import PyTorchTestee
 from spec.conformance_pb2 import PARAMETERS, Case, Level, Measurement
 from spec.loading import SpecError
@@ -61,3 +62,10 @@ PLACES = sorted({(m.workload, m.level) for m in MUTATIONS})
 def test_the_right_backend_is_not(workload: str, level: Level, reference: Reference) -> None:
     failures = [m for m in measured(reference, workload, level) if not m.passed]
     assert not failures, [runner.failure_line(workload, m) for m in failures]
+
+
+@pytest.mark.parametrize("slip", SLIPS, ids=lambda s: s.name)
+def test_a_slip_outside_of_backends_is_caught(slip: Slip) -> None:
+    assert slip.holds()
+    with slip.patch():
+        assert not slip.holds()

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from google.protobuf.message import Message
 from torch import Tensor, nn
 
 from backends.pytorch import layers, metrics
 from spec import layouts, rng
 from spec.parameter_pb2 import Parameter
 from spec.positions import sincos_2d
+from spec.workload_pb2 import Precision, Workload
 
 # Layers
 
@@ -130,6 +132,35 @@ def unmasked(original: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[s
     return lambda loss, *others: original(loss, *others) | {"per_example": loss}
 
 
+def mean_of_ranks(original: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[str, Tensor]]:
+    """Each of two ranks divides by its own number of valid examples."""
+
+    def wrong(per_example: Tensor, mask: Tensor, *others: Any) -> dict[str, Tensor]:
+        whole = original(per_example, mask, *others)
+        halves = zip(per_example.chunk(2), mask.chunk(2), strict=True)
+        ranks = [original(*half, *others) for half in halves]
+        means = [rank["summed"] / rank["n_valid_examples"] for rank in ranks]
+        return whole | {"summed": sum(means) / len(means) * whole["n_valid_examples"]}
+
+    return wrong
+
+
+def last_class_blank(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda log_p, *args, **kwargs: original(
+        log_p, *args, **kwargs, blank=log_p.shape[-1] - 1
+    )
+
+
+def bfloat16_asked_for(original: Callable[..., None]) -> Callable[..., None]:
+    def wrong(self: Any, message: Workload, *args: Any, **kwargs: Any) -> None:
+        changed = Workload()
+        changed.CopyFrom(message)
+        changed.precision.compute = Precision.BFLOAT16
+        original(self, changed, *args, **kwargs)
+
+    return wrong
+
+
 def unweighted(logits: Tensor, batch: dict[str, Tensor], loss: Tensor) -> dict[str, Tensor]:
     everything = batch | {"weights": torch.ones_like(batch["weights"])}
     return metrics.classification(logits, everything, loss)
@@ -142,7 +173,35 @@ def mean_of_means(original: Callable[..., Any]) -> Callable[..., Any]:
     return wrong
 
 
+def weights_of_one_rank(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Sums are of two ranks, each with every other batch; the denominator is the first one's."""
+
+    def wrong(family: Any, sums: list[dict[str, Any]]) -> Any:
+        own = [s | {"weight": s["weight"] * (n % 2 == 0)} for n, s in enumerate(sums)]
+        return original(family, own)
+
+    return wrong
+
+
 # Data
+
+
+def ids_shifted(original: Callable[..., Any]) -> Callable[..., Any]:
+    def wrong(*args: Any) -> Any:
+        batch = original(*args)
+        return batch | {k: batch[k] + (batch[k] > 0) for k in ("inputs", "targets")}
+
+    return wrong
+
+
+def of_two_workers(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Each reads the whole split, and batches are taken until there are as many as there should be."""
+
+    def wrong(*args: Any) -> Any:
+        batches = list(original(*args))
+        return [batch for batch in batches for _ in range(2)][: len(batches)]
+
+    return wrong
 
 
 def unseeded(key: rng.Key, num_examples: int) -> np.ndarray:
@@ -168,7 +227,21 @@ def without_the_last(original: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *args: list(original(*args))[:-1]
 
 
-# The submission
+# The specification and the submission
+
+
+def base_values_stay(original: Callable[..., None]) -> Callable[..., None]:
+    """What a variant says in a map, such as its targets, does not reach the base's entry."""
+
+    def wrong(target: Message, change: Message) -> None:
+        kept = type(change)()
+        kept.CopyFrom(change)
+        for field, _ in change.ListFields():
+            if field.message_type is not None and field.message_type.GetOptions().map_entry:
+                kept.ClearField(field.name)
+        original(target, kept)
+
+    return wrong
 
 
 def betas_swapped(original: Callable[..., Any]) -> Callable[..., Any]:
