@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spec import loading
+from spec import loading, official
 from spec.layouts import to_torch_layout
 from spec.loading import SpecError
 from spec.models_pb2 import DeepSpeech, Dlrm, Model, TransformerMT
@@ -44,6 +44,50 @@ def test_names_and_shapes_are_those_of_the_official_pytorch_models(name: str) ->
     digest = hashlib.sha256(lines.encode()).hexdigest()[:16]
     num_parameters = len(found) - len(statistics)
     assert (num_parameters, num_values, len(statistics), digest) == MEASURED[name]
+
+
+@pytest.mark.parametrize(
+    ("variant", "ours", "theirs"),
+    [
+        ("criteo1tb_layernorm", "embedding_layernorm.scale", "LayerNorm_3/scale"),
+        ("criteo1tb_layernorm", "top.3.layernorm.bias", "LayerNorm_7/bias"),
+        ("criteo1tb_resnet", "head.kernel", "Dense_7/kernel"),
+        ("fastmri_model_size", "bottleneck.conv1.kernel", "ConvBlock_3/Conv_0/kernel"),
+        ("fastmri_model_size", "up.2.block.conv2.kernel", "ConvBlock_6/Conv_1/kernel"),
+        ("fastmri_layernorm", "up.0.block.layernorm2.bias", "ConvBlock_5/LayerNorm_1/bias"),
+        (
+            "imagenet_vit_glu",
+            "blocks.0.mlp.gate.kernel",
+            "Transformer/encoderblock_0/MlpBlock_3/Dense_1/kernel",
+        ),
+        ("imagenet_vit_map", "attention_pool.probe", "MAPHead_0/probe"),
+        (
+            "imagenet_vit_map",
+            "attention_pool.mlp.dense2.bias",
+            "MAPHead_0/MlpBlock_0/Dense_1/bias",
+        ),
+        (
+            "librispeech_deepspeech_norm_and_spec_aug",
+            "recurrent.5.norm.layernorm.scale",
+            "BatchRNN_5/LayerNorm_0/scale",
+        ),
+        ("ogbg_model_size", "rounds.1.edge_mlp.layers.1.dense.kernel", "Dense_7/kernel"),
+        ("ogbg_model_size", "decoder.kernel", "Dense_18/kernel"),
+        (
+            "wmt_glu_tanh",
+            "decoder.0.mlp.dense2.kernel",
+            "decoder/encoderdecoderblock_0/MlpBlock_0/Dense_2/kernel",
+        ),
+        (
+            "wmt_post_ln",
+            "decoder.5.layernorm3.scale",
+            "decoder/encoderdecoderblock_5/LayerNorm_2/scale",
+        ),
+    ],
+)
+def test_variants_have_their_official_jax_names(variant: str, ours: str, theirs: str) -> None:
+    model = loading.load_workload(variant).model
+    assert official.jax_paths(model, [ours]) == {ours: theirs}
 
 
 def test_the_language_model_whose_names_were_not_measured() -> None:
