@@ -22,6 +22,7 @@ from spec.conformance_pb2 import OFFICIAL, GoldenBounds, Level, Measurement, Wor
 from spec.loading import SpecError
 
 BOUNDS = Path(__file__).with_name("bounds.textproto")
+FLOAT64 = "float64"
 SHOWN = 5  # failures printed for each file and backend, worst first
 
 
@@ -38,23 +39,26 @@ def files(folder: Path, patterns: Sequence[str] = ("*",)) -> list[Path]:
     return chosen
 
 
-def run(path: Path, backends: Sequence[str] = processes.BACKENDS) -> Iterator[WorkloadReport]:
-    """A report for each backend on one file."""
-    for backend in backends:
+def run(path: Path, *, float64: bool = False) -> Iterator[WorkloadReport]:
+    """A report for each backend on one file; with `float64` also for PyTorch in that type, which says
+    how far the golden numbers are from what is right.
+    """
+    for title in [*processes.BACKENDS, *([f"pytorch {FLOAT64}"] if float64 else [])]:
         start = time.monotonic()
-        report = WorkloadReport(workload=path.stem, backends=[backend])
+        report = WorkloadReport(workload=path.stem, backends=[title])
         try:
             vectors = golden_vectors.read(path)
-            report.measurements.extend(compare(vectors, _ask(backend, path)))
+            report.measurements.extend(compare(vectors, _ask(title, path)))
         except (SpecError, processes.TesteeError) as error:
             report.not_run[Level.Name(OFFICIAL)] = str(error)
         report.wall_sec = time.monotonic() - start
         yield report
 
 
-def _ask(backend: str, path: Path) -> Arrays:
+def _ask(title: str, path: Path) -> Arrays:
+    backend, _, dtype = title.partition(" ")
     with processes.running([backend], optimized=True) as [testee]:
-        return testee.ask("golden", file=str(path.resolve()))
+        return testee.ask("golden", file=str(path.resolve()), float64=dtype == FLOAT64)
 
 
 def compare(vectors: Vectors, answer: Arrays) -> list[Measurement]:

@@ -35,10 +35,12 @@ def test_both_backends_agree_with_the_official_implementation(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "report.json"
-    assert command.main(["--golden", str(VECTORS), "--workload", "mnist", "--json", str(out)]) == 0
+    arguments = ["--golden", str(VECTORS), "--workload", "mnist", "--float64", "--json", str(out)]
+    assert command.main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any("gradient" in line and "jax" in line and "pytorch" in line for line in lines)
-    assert len(json.loads(out.read_text())["workloads"]) == 2
+    reports = json.loads(out.read_text())["workloads"]
+    assert [r["backends"] for r in reports] == [["jax"], ["pytorch"], ["pytorch float64"]]
 
 
 @needs_vectors

@@ -2,7 +2,8 @@
 
 python -m conformance.report.command [--workload PATTERN] [--scale tiny|full] [--level LEVEL ...]
                              [--json FILE] [--report DIR]
-python -m conformance.report.command --golden DIR [--workload PATTERN] [--json FILE] [--report DIR]
+python -m conformance.report.command --golden DIR [--float64] [--workload PATTERN] [--json FILE]
+                                     [--report DIR]
 """
 
 import argparse
@@ -70,7 +71,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="instead compare both with the golden vectors in this folder",
     )
+    parser.add_argument(
+        "--float64",
+        action="store_true",
+        help="with --golden: compare with PyTorch in float64 too, to see what is rounding",
+    )
     options = parser.parse_args(argv)
+    if options.float64 and not options.golden:
+        parser.error("--float64 goes with --golden; cases say themselves what is computed in it")
     if options.golden and options.level:
         parser.error("--golden has levels of its own; leave out --level")
     try:
@@ -95,7 +103,7 @@ def golden_report(options: argparse.Namespace) -> ConformanceReport:
     """Compares with golden vectors; prints a line per file and quantity."""
     report = ConformanceReport()
     for path in golden.files(options.golden, options.workload or ["*"]):
-        reports = list(golden.run(path))
+        reports = list(golden.run(path, float64=options.float64))
         report.workloads.extend(reports)
         for line in golden.lines(reports):
             print(line, flush=True)

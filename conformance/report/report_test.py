@@ -169,6 +169,12 @@ def test_golden_vectors_are_compared_without_a_word_on_cases(
     assert capsys.readouterr().out == ""
 
 
+def test_float64_goes_with_golden_vectors_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["--float64"])
+    assert "goes with --golden" in capsys.readouterr().err
+
+
 def test_a_golden_report_names_its_one_backend() -> None:
     golden = WorkloadReport(
         workload="mnist",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.arrays import Arrays
+from conformance.arrays import Arrays, cast
 from conformance.golden import streams
 from conformance.golden import vectors as golden_vectors
 from conformance.golden.vectors import Summary, Vectors
@@ -16,8 +16,10 @@ from spec import official
 from spec.interface import ForwardPassMode
 
 
-def answer(backend: Backend, file: Path) -> Arrays:
-    """The file's quantities as this backend has them, on the file's own parameters and inputs."""
+def answer(backend: Backend, file: Path, dtype: type[np.floating]) -> Arrays:
+    """The file's quantities as this backend has them, on the file's own parameters and inputs, computed
+    in float32 or float64.
+    """
     vectors = golden_vectors.read(file)
     workload = backend.open(vectors.workload)
     batch = streams.batch(vectors.base)
@@ -29,6 +31,7 @@ def answer(backend: Backend, file: Path) -> Arrays:
     found = _summaries("input", named_arrays(batch))
     found |= _summaries("train_input", named_arrays(train_batch))
     found |= _summaries("parameter", arrays, paths)
+    arrays, batch, train_batch = (cast(part, dtype) for part in (arrays, batch, train_batch))
     state = {name: arrays.pop(name) for name in workload.initial_state}
     model = workload.import_model(arrays, state)
     del arrays  # they may be gigabytes

@@ -264,9 +264,14 @@ class Testee(Backend):
             return PlacedBatches(self, message, seed, dtype)
         return PlacedField(self, self.open_field(message), seed, dtype)
 
-    def golden(self, file: str) -> Arrays:
-        """Summaries of everything that a file of golden vectors records."""
-        return golden_answer.answer(self, Path(file))
+    def golden(self, file: str, float64: bool) -> Arrays:
+        """Summaries of everything that a file of golden vectors records, computed in float32 or, if asked
+        for, in float64.
+        """
+        if not float64:
+            return golden_answer.answer(self, Path(file), np.float32)
+        with self.float64():
+            return golden_answer.answer(self, Path(file), np.float64)
 
     def _filled(
         self, workload: Any, seed: int, dtype: type[np.floating] = np.float32
