@@ -50,7 +50,7 @@ TINY: Scale
 FULL: Scale
 
 class Bound(_message.Message):
-    __slots__ = ("level", "quantity", "measure", "bound", "floor", "growth_per_step", "reason")
+    __slots__ = ("level", "quantity", "measure", "bound", "floor", "growth_per_step", "reason", "rounding")
     LEVEL_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
     MEASURE_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +58,7 @@ class Bound(_message.Message):
     FLOOR_FIELD_NUMBER: _ClassVar[int]
     GROWTH_PER_STEP_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    ROUNDING_FIELD_NUMBER: _ClassVar[int]
     level: Level
     quantity: str
     measure: Measure
@@ -65,7 +66,8 @@ class Bound(_message.Message):
     floor: float
     growth_per_step: float
     reason: str
-    def __init__(self, level: _Optional[_Union[Level, str]] = ..., quantity: _Optional[str] = ..., measure: _Optional[_Union[Measure, str]] = ..., bound: _Optional[float] = ..., floor: _Optional[float] = ..., growth_per_step: _Optional[float] = ..., reason: _Optional[str] = ...) -> None: ...
+    rounding: float
+    def __init__(self, level: _Optional[_Union[Level, str]] = ..., quantity: _Optional[str] = ..., measure: _Optional[_Union[Measure, str]] = ..., bound: _Optional[float] = ..., floor: _Optional[float] = ..., growth_per_step: _Optional[float] = ..., reason: _Optional[str] = ..., rounding: _Optional[float] = ...) -> None: ...
 
 class Case(_message.Message):
     __slots__ = ("workload", "seed", "batch_size", "num_batches", "dropout_rate", "label_smoothing", "submission", "trial", "num_steps", "bounds", "known_failures", "scale", "levels")
