@@ -81,6 +81,7 @@ def test_bounds_of_the_cases_follow_from_their_roundings(name: str) -> None:
     for bound in case.bounds:
         if bound.rounding:
             assert bound.bound == tolerances.tolerance(bound), bound.quantity
+            assert bound.rounding < bound.bound, f"{bound.quantity}: float64 is something else"
         elif bound.level in (FORWARD, GRADIENT) and bound.level in computed:
             exempt = bound.measure == IDENTICAL or bound.quantity.startswith(comparison.FLOAT64)
             assert exempt, f"{Level.Name(bound.level)} {bound.quantity}: no rounding is stored"

@@ -33,7 +33,7 @@ from spec.positions import sincos_1d
 
 # Added to logits of masked pairs. Finite, so that a query which may attend to nothing attends to
 # everything alike; so large that whatever it is added to is lost in rounding.
-MASKED = -1e10
+MASKED = -1e30
 
 Batch = dict[str, Array]
 KeysValues = tuple[Array, Array]  # [B, S, N, K] each
