@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import (
+    checkpoint,
     events,
     mirror,
-    noise,
     protocol,
     provenance,
     resuming,
@@ -20,18 +20,20 @@ from harness import (
     submission,
     tuning,
 )
+from harness.assembly import LoadSubmission, set_up
 from harness.backend import MakeBackend
-from harness.checkpoint import Keeper
+from harness.checkpoint import Checkpoint, Follower, Keeper
 from harness.clock import Clock
 from harness.display import Display
 from harness.errors import LogError, UsageError
-from harness.events import EventLog
+from harness.events import EventLog, NoLog
 from harness.experiment import Experiment
 from harness.interruption import Interruption
 from harness.mirror import Mirror
+from harness.ranks import Meeting, Ranks, connect
 from harness.resuming import Begun
-from harness.submission import Source, Submission
-from harness.trial import run_trial
+from harness.submission import Source
+from harness.trial import EXIT_STATUS, run_trial
 from inputs import pipeline, storage
 from spec import loading
 from spec.command_line import USAGE_ERROR, OneLineParser
@@ -43,18 +45,7 @@ from spec.user_paths import user_path
 from spec.workload_pb2 import Workload
 
 _FRAMEWORKS = {"jax": Framework.JAX, "pytorch": Framework.PYTORCH}
-EXIT_STATUS = {
-    Outcome.TARGET_REACHED: 0,
-    Outcome.BUDGET_EXHAUSTED: 0,
-    Outcome.STEP_LIMIT: 0,
-    Outcome.COMPLETED_BY_SUBMISSION: 0,
-    Outcome.DIVERGED: 0,
-    Outcome.HARNESS_ERROR: 1,
-    Outcome.OUT_OF_MEMORY: 3,
-    Outcome.SUBMISSION_ERROR: 4,
-    Outcome.INTERRUPTED: 130,
-}
-LoadSubmission = Callable[[Source], Submission]
+SetUp = Callable[..., Experiment]
 _LARGEST = 2**63 - 1  # that an event can hold
 _EPILOG = """\
 Exit status: 0 the trial ended as the rules say, whether or not it met its target; 1 this program or
@@ -68,6 +59,7 @@ def main(
     framework: str,
     make_backend: MakeBackend,
     load: LoadSubmission = submission.load,
+    meet: Callable[[], Meeting | None] = lambda: None,
 ) -> int:
     """Runs one trial as the command line says; returns the exit status.
 
@@ -76,16 +68,24 @@ def main(
       framework: `jax` or `pytorch`.
       make_backend: makes the framework's backend for a workload under a version of the rules.
       load: imports a submission.
+      meet: starts the framework's part in several processes, and says where they find each other;
+        None where this process is alone.
     """
+    ranks = Ranks()
     try:
         arguments = parser(framework).parse_args(argv)
-        return _run(arguments, _FRAMEWORKS[framework], make_backend, load)
+        ranks = connect(meet)
+        status = _run(arguments, _FRAMEWORKS[framework], make_backend, load, ranks)
     except (UsageError, loading.SpecError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return USAGE_ERROR
+        ranks.is_broken, status = True, USAGE_ERROR
     except LogError as error:
         print(f"error: the event log could not be written to its end: {error}", file=sys.stderr)
-        return EXIT_STATUS[Outcome.HARNESS_ERROR]
+        ranks.is_broken, status = True, EXIT_STATUS[Outcome.HARNESS_ERROR]
+    except BaseException:
+        ranks.abandon()
+        raise
+    return ranks.leave(status)
 
 
 def parser(backend: str) -> OneLineParser:
@@ -213,6 +213,7 @@ def _run(
     framework: Framework,
     make_backend: MakeBackend,
     load: LoadSubmission,
+    ranks: Ranks,
 ) -> int:
     if arguments.data_dir:
         storage.use_parent(arguments.data_dir)
@@ -223,6 +224,27 @@ def _run(
         raise UsageError(f"{error.filename}: {error.strerror}") from error
     if point is not None:
         trial.hyperparameters.update(point)
+    pipeline.open_source(trial.workload)  # data that is not there leaves no run folder behind
+    identities = ranks.gathered(checkpoint.identity(trial))
+    for rank, other in enumerate(identities):
+        if difference := checkpoint.first_difference(identities[0], other):
+            raise UsageError(f"rank {rank} was given another trial: {difference}")
+    parts = functools.partial(
+        set_up, source=source, point=point, make_backend=make_backend, load=load, ranks=ranks
+    )
+    if ranks.index:
+        return _follow(arguments, trial, parts, ranks)
+    return _lead(arguments, trial, source, parts, ranks)
+
+
+def _lead(
+    arguments: argparse.Namespace,
+    trial: TrialStarted,
+    source: Source,
+    parts: SetUp,
+    ranks: Ranks,
+) -> int:
+    """Runs the trial on rank 0, which writes."""
     folder = run_folder.default_folder(trial, datetime.datetime.now())
     if arguments.out:
         folder = user_path(arguments.out)
@@ -232,13 +254,15 @@ def _run(
     if arguments.resume and resuming.is_begun(folder):
         begun = resuming.read(folder, trial)
         if begun.ended:
+            ranks.gathered({"status": EXIT_STATUS[begun.ended.outcome]})
             return _repeat_end(begun.ended, begun, trial, folder)
-    pipeline.open_source(trial.workload)  # data that is not there leaves no run folder behind
     checkpoints = begun.checkpoints if begun else []
-    state = checkpoints[-1].content["clock"] if checkpoints else None
-    clock = Clock(trial.ruleset.timing.timed, state=state)
+    resumed = checkpoints[-1] if checkpoints else None
+    _check_number(resumed, ranks)
+    ranks.gathered({"checkpoint": str(resumed.path.resolve()) if resumed else ""})
+    clock = _clock(trial, resumed, ranks)
     display = Display(trial, clock)
-    with Interruption() as interruption:
+    with Interruption(ranks) as interruption:
         if begun:
             log, lock = EventLog(folder / events.FILE, clock), begun.lock
         else:
@@ -247,23 +271,49 @@ def _run(
         if arguments.mirror:
             log.observers.append(Mirror(folder / mirror.FOLDER).show)
         keeper = Keeper(folder, trial, lock, checkpoints, not arguments.no_checkpoints)
-        parts = functools.partial(
-            set_up,
-            source=source,
-            point=point,
-            make_backend=make_backend,
-            load=load,
-            folder=folder,
-            log=log,
-            begun=begun,
-        )
+        parts = functools.partial(parts, log=log, folder=folder, begun=begun)
         with display, contextlib.closing(lock):
             if begun:
                 _record_resumption(begun, log, clock)
-            ended = run_trial(trial, parts, clock, log, interruption, keeper)
+            ended = run_trial(trial, parts, clock, log, interruption, keeper, ranks)
     display.summarize(ended, folder)
     if not log.is_in_place():
         raise LogError(f"{log.path} is gone; something removed it while the trial ran")
+    return _status(ended, interruption)
+
+
+def _follow(arguments: argparse.Namespace, trial: TrialStarted, parts: SetUp, ranks: Ranks) -> int:
+    """Runs the trial on another rank."""
+    told = ranks.gathered(None)[0]
+    if "status" in told:
+        return int(told["status"])
+    resumed = None
+    if told["checkpoint"]:
+        resumed = checkpoint.read(Path(told["checkpoint"]), checkpoint.identity(trial))
+    clock = _clock(trial, resumed, ranks)
+    log = NoLog(clock)
+    keeper = Follower(resumed, not arguments.no_checkpoints)
+    with Interruption(ranks) as interruption:
+        parts = functools.partial(parts, log=log)
+        ended = run_trial(trial, parts, clock, log, interruption, keeper, ranks)
+    return _status(ended, interruption)
+
+
+def _check_number(resumed: Checkpoint | None, ranks: Ranks) -> None:
+    """Raises a UsageError unless the checkpoint was made by as many processes."""
+    if resumed and (number := resumed.content.get("num_ranks", 1)) != ranks.count:
+        raise UsageError(
+            f"{resumed.path} was made by {number} processes and is resumed by {ranks.count}; "
+            "start as many"
+        )
+
+
+def _clock(trial: TrialStarted, resumed: Checkpoint | None, ranks: Ranks) -> Clock:
+    state = resumed.content["clock"] if resumed else None
+    return Clock(trial.ruleset.timing.timed, now=ranks.now, state=state, glance=ranks.glance)
+
+
+def _status(ended: TrialEnded, interruption: Interruption) -> int:
     if ended.outcome == Outcome.INTERRUPTED and interruption.received is not None:
         return 128 + interruption.received  # as shells say it
     return EXIT_STATUS[ended.outcome]
@@ -318,11 +368,6 @@ def runnable_workload(name: str) -> Workload:
     if name not in names or not _is_runnable(name):  # to look at all of them takes a while
         names = list(filter(_is_runnable, names))
     return loading.load_workload(loading.one_of(name, names, "workload"))
-
-
-def scored_workloads(ruleset: Ruleset) -> list[str]:
-    """Names of the workloads that a ruleset scores, held-out ones last."""
-    return [*ruleset.base_workloads, *(pair.workload for pair in ruleset.held_out)]
 
 
 def _is_runnable(name: str) -> bool:
@@ -387,39 +432,3 @@ def search_space(given: str | None, ruleset: Ruleset, source: Source) -> Path | 
             f"submission {name} has no search space; give --hparams FILE, or use --ruleset self"
         )
     return path
-
-
-def set_up(
-    trial: TrialStarted,
-    source: Source,
-    point: tuning.Point | None,
-    make_backend: MakeBackend,
-    load: LoadSubmission,
-    folder: Path,
-    log: EventLog,
-    begun: Begun | None,
-) -> Experiment:
-    """Makes the parts of a trial and completes its description with what they know."""
-    workload = trial.workload
-    backend = make_backend(workload, trial.ruleset.version)
-    trial.num_devices = backend.num_devices
-    trial.num_parameters = backend.number_of_parameters()
-    trial.provenance.accelerators[:] = backend.accelerators()
-    if begun and (changes := provenance.changes(begun.provenance, trial.provenance)):
-        changed = f"resumed with something else than before: {', '.join(changes)}"
-        log.append(remark=Remark(message=changed))
-    if workload.name in scored_workloads(trial.ruleset):
-        log.append(noise_check=noise.check(backend.reference_step, backend.synchronize))
-    code = load(source)
-    trial.global_batch_size = code.batch_size(workload, backend.num_devices)
-    trial.data_sha256 = pipeline.data_sha256(workload)
-    run_folder.write_description(folder, trial)
-    return Experiment(
-        backend=backend,
-        submission=code,
-        hyperparameters=None if point is None else tuning.as_object(point),
-        train_batches=functools.partial(
-            pipeline.train_batches, workload, trial.seed, trial.global_batch_size
-        ),
-        eval_batches=functools.partial(pipeline.eval_batches, workload),
-    )
