@@ -112,6 +112,10 @@ class Backend(run.Backend):
             batch = jax.tree.map(self._by_device, batch)
         return placement.place_batch(batch)
 
+    def commit(self, optimizer_state: Any) -> Any:
+        """In the layout of v0.5 `jax.pmap` puts arrays where it wants them."""
+        return optimizer_state if self._has_device_axis else super().commit(optimizer_state)
+
     def _by_device(self, array: np.ndarray) -> np.ndarray:
         """[B, ...] -> [devices, B / devices, ...]."""
         return array.reshape(self.num_devices, -1, *array.shape[1:])

@@ -74,13 +74,14 @@ class Training:
         workload.metrics_logger = self.scalars
         self._params, self._model_state = workload.init_model_fn(self._random_state("init_model"))
         self._structure = backend.structure(self._params, self._model_state)
-        self._optimizer_state = submission.init_optimizer_state(
+        first_state = submission.init_optimizer_state(
             workload,
             self._params,
             self._model_state,
             hyperparameters,
             self._random_state("init_optimizer_state"),
         )
+        self._optimizer_state = backend.commit(first_state)
         self._prepare_for_eval = _prepare_for_eval(submission, self._timing, self._log)
         num_batches = 0
         if self._keeper and self._keeper.resumed:

@@ -28,6 +28,9 @@ class Backend:
     def place(self, batch: Batch) -> Any:
         return placement.place_batch(batch)
 
+    def commit(self, optimizer_state: Any) -> Any:
+        return optimizer_state
+
     def synchronize(self, *results: Any) -> None:
         placement.synchronize(*results)
 
