@@ -148,9 +148,11 @@ class Together(Ranks):
         self._failed: list[tuple[int, TrialEnded | None]] = []  # None for a rank that is gone
         self._news, self._heard, self._over = (threading.Event() for _ in range(3))
         self._end: Callable[[TrialEnded], int] = lambda ended: 1
+        self._threads = []
         for number, connection in enumerate(listen):
             hear = functools.partial(self._hear, number + 1) if index == 0 else self._hear_first
-            threading.Thread(target=hear, args=[connection], daemon=True).start()
+            self._threads.append(threading.Thread(target=hear, args=[connection], daemon=True))
+            self._threads[-1].start()
 
     def exchange(self, mine: bytes, answer: Answer) -> bytes:
         """Raises RankLostError where a rank is gone."""
@@ -211,6 +213,10 @@ class Together(Ranks):
                     _send(connection, _END if self.is_broken else _BYE)
         if self.is_broken:
             _exit(status)
+        for thread in self._threads:  # until the other ranks leave too
+            thread.join(GRACE_SEC)
+        for connection in (*self._talk, *self._listen):
+            connection.close()
         return status
 
     def abandon(self) -> None:
@@ -289,10 +295,15 @@ def _host(meeting: Meeting) -> Together:
         while len(connections) < 2 * (meeting.count - 1):
             connection, _ = server.accept()
             _prepare(connection)
-            with contextlib.suppress(OSError, ValueError):  # somebody else's, of another form
+            try:
                 said, rank, use = _receive(connection).split()
-                if secrets.compare_digest(said, token.encode()):
-                    connections[int(use), int(rank)] = connection
+                is_known = secrets.compare_digest(said, token.encode())
+            except (OSError, ValueError):
+                is_known = False
+            if is_known:
+                connections[int(use), int(rank)] = connection
+            else:
+                connection.close()
     ranks = range(1, meeting.count)
     talk, listen = ([connections[use, rank] for rank in ranks] for use in (0, 1))
     for connection in connections.values():
