@@ -101,9 +101,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(pipeline, "open_source", lambda workload: None)
     monkeypatch.setattr(pipeline, "data_sha256", lambda workload: "abc")
     monkeypatch.setattr(pipeline, "train_batches", shard_of_train_batches)
-    monkeypatch.setattr(
-        pipeline, "eval_batches", lambda _, split, shard: fakes.eval_batches(split)
-    )
+    monkeypatch.setattr(pipeline, "eval_batches", lambda _, split, shard: fakes.eval_batches(split))
     monkeypatch.setattr(submission, "ROOT", tmp_path / "submissions")
     monkeypatch.setenv("BUILD_WORKING_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("SEEN", str(tmp_path / "seen"))
