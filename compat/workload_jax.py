@@ -103,6 +103,8 @@ class Backend(run.Backend):
     """The backend with such a workload. Evaluation is the backend's own."""
 
     def __init__(self, message: Message, version: str, *, has_device_axis: bool):
+        if has_device_axis and jax.process_count() > 1:
+            raise ValueError(f"jax.pmap is for one process here, not {jax.process_count()}")
         super().__init__(message, version)
         self.workload: Workload = Workload(message, version, has_device_axis=has_device_axis)
         self._has_device_axis = has_device_axis

@@ -172,9 +172,7 @@ class Together(Ranks):
         return list(json.loads(self.exchange(mine, lambda all: b"[" + b",".join(all) + b"]")))
 
     def _meet(self) -> int:
-        """Rank 0's clock when the last rank has come. About 50 microseconds on one machine, most of
-        which is two ways of a message; across machines what these take.
-        """
+        """Rank 0's clock when the last rank has come; docs/devices.md says what it costs."""
         own = _NOTES.pack(self.own.signal, self.own.completed)
         reading = _READING.unpack(self.exchange(own, _reading))
         self._last, self.agreed.signal, self.agreed.completed = reading

@@ -96,9 +96,7 @@ def place_batch(batch: dict[str, Any]) -> dict[str, Any]:
     """
     if jax.process_count() == 1:
         return _put(batch, get_batch_dim_sharding())
-    to_global = functools.partial(
-        jax.make_array_from_process_local_data, get_batch_dim_sharding()
-    )
+    to_global = functools.partial(jax.make_array_from_process_local_data, get_batch_dim_sharding())
     return jax.tree.map(to_global, batch)
 
 
