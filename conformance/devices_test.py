@@ -84,6 +84,8 @@ def test_the_number_of_devices_changes_nothing(
         told = environments(framework, num_processes, num_devices)
         program = ["-m", devices.__name__, framework, *OPTIONS]
         assert run(program, told, out) == [0] * num_processes
+        printed = out.with_name(f"{out.name}.0.txt").read_text()
+        assert printed.count("Compiling jit(train_step)") == (framework == "jax")
         return Trial(out)
 
     one = trial(1, 1)

@@ -18,6 +18,7 @@ def environments(framework: str, num_processes: int, num_devices: int = 1) -> li
         "HOME": os.environ.get("HOME", "/"),
         "OMP_NUM_THREADS": "1",
         "JAX_PLATFORMS": "cpu",
+        "JAX_LOG_COMPILES": "1",
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={num_devices}",
     }
     if num_processes == 1:
