@@ -10,6 +10,7 @@ import pytest
 from harness import command, fakes, submission
 from harness.events import read_log
 from harness.fakes import FakeBackend, Machine
+from harness.trial import EXIT_STATUS
 from inputs import pipeline
 from spec import loading
 from spec.command_line import USAGE_ERROR
@@ -280,7 +281,7 @@ def test_help_explains(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_all_outcomes_have_a_status() -> None:
-    assert set(command.EXIT_STATUS) == set(Outcome.values()) - {Outcome.OUTCOME_UNSPECIFIED}
+    assert set(EXIT_STATUS) == set(Outcome.values()) - {Outcome.OUTCOME_UNSPECIFIED}
 
 
 def test_a_killed_trial_leaves_a_readable_log(tmp_path: Path) -> None:

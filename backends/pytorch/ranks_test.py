@@ -83,7 +83,7 @@ def test_batch_norm_has_the_statistics_of_the_global_batch(
     how = Pass(train=True, update_batch_norm=update)
     more = () if others is None else (paddings(*others),)
 
-    def passed(layer: Any, rows: slice) -> tuple[Any, Tensor, Tensor]:
+    def passed(layer: Any, rows: slice) -> tuple[Any, Any, Any]:
         own = x[rows].clone().requires_grad_()
         return layer, own, layer(own, *(array[rows] for array in more), how)
 
