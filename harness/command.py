@@ -30,6 +30,9 @@ _EPILOG = """\
 Exit status: 0 the trial ended as the rules say, whether or not it met its target; 1 this program or
 the data failed; 2 the command was wrong and nothing was run; 3 out of memory; 4 the submission
 failed; 130 stopped by SIGINT, 143 by SIGTERM: --resume goes on.
+
+Several devices and hosts: JAX takes all devices it sees, PyTorch the processes that torchrun starts
+with -m backends.pytorch.run; docs/devices.md.
 """
 
 

@@ -52,6 +52,8 @@ def meet() -> Meeting | None:
     where it started one or none.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        if (number := torch.cuda.device_count()) > 1:
+            print(f"note: one of {number} GPUs is used; docs/devices.md says how to use all")
         return None
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))

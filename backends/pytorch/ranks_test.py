@@ -104,6 +104,17 @@ def test_batch_norm_has_the_statistics_of_the_global_batch(
         np.testing.assert_allclose(layer.running_var, whole.running_var, rtol=1e-9)
 
 
+def test_a_process_that_is_alone_says_what_it_leaves_unused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert placement.meet() is None
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert placement.meet() is None
+    assert "note: one of 4 GPUs is used" in capsys.readouterr().out
+
+
 def test_masks_of_two_ranks_are_those_of_the_global_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     words = rng.key_words(0, "masks")
     whole_mask = shared_keep_mask(words, "here", (4, 3), 0.5)
