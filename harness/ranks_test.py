@@ -1,5 +1,6 @@
 """Trials of fakes that several processes run, by the command."""
 
+import concurrent.futures
 import json
 import multiprocessing
 import os
@@ -11,13 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from harness import command, fakes, ranks, submission
+from harness import command, fakes, ranks, shares, submission
+from harness.checkpoint import Checkpoint
 from harness.errors import UsageError
 from harness.events import read_log
 from harness.fakes import FakeBackend, Machine
-from harness.ranks import Ranks, connect
+from harness.ranks import Ranks, Together, connect
 from inputs import pipeline
 from spec import loading
 from spec.command_line import USAGE_ERROR
@@ -290,6 +293,37 @@ def test_what_rank_0_cannot_do_ends_the_others(place: Path) -> None:
     assert "exists; give another --out" in printed(place, 0)
 
 
+def test_a_checkpoint_has_of_each_rank_what_is_different(tmp_path: Path) -> None:
+    zero, one = np.float32(0), np.arange(3)
+    arrays = [
+        {"same": one, "other": one, "first alone": zero},
+        {"same": one.copy(), "other": one + 1, "second alone": zero},
+    ]
+    states = [{"count": 1}, {"count": 2}]
+    talk, listen = socket.socketpair(), socket.socketpair()
+    both = [Together(rank, 2, [talk[rank]], [listen[rank]]) for rank in range(2)]
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        saved, _ = threads.map(shares.collect, both, arrays, states)
+    collected, others = saved
+    assert sorted(collected.keys() - arrays[0].keys()) == ["ranks/1/other", "ranks/1/second alone"]
+
+    class Saved(Checkpoint):
+        def arrays(self) -> dict[str, np.ndarray]:
+            return dict(collected)
+
+    checkpoint = Saved(
+        tmp_path, 0, 0, {"state": states[0], "others": json.loads(json.dumps(others))}
+    )
+    for rank in range(2):
+        found, state = shares.own(both[rank], checkpoint)
+        assert state == states[rank]
+        assert found.keys() == arrays[rank].keys()
+        for name, array in found.items():
+            np.testing.assert_array_equal(array, arrays[rank][name])
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        assert list(threads.map(lambda rank: rank.leave(0), both)) == [0, 0]
+
+
 def test_strangers_are_not_ranks() -> None:
     queue: Any = FORK.Queue()
     told = threading.Event()
@@ -297,7 +331,12 @@ def test_strangers_are_not_ranks() -> None:
     class Watched(Meeting):
         def put(self, key: str, value: str) -> None:
             port = int(value.split()[0])
-            for nonsense in (b"", b"\1\0\0\0\0\0\0\0x", b"\7\0\0\0\0\0\0\0a wrong"):
+            for nonsense in (
+                b"",
+                b"\1\0\0\0\0\0\0\0x",
+                b"\7\0\0\0\0\0\0\0wrong 1",
+                b"\x09\0\0\0\0\0\0\0wrong 1 0",
+            ):
                 with socket.create_connection((self.host, port)) as stranger:
                     stranger.sendall(nonsense)
             super().put(key, value)
