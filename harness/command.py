@@ -10,7 +10,7 @@ from typing import Any
 from harness import checkpoint, protocol, provenance, roles, submission, tuning
 from harness.assembly import LoadSubmission, set_up
 from harness.backend import MakeBackend
-from harness.errors import LogError, UsageError
+from harness.errors import LogError, RankLostError, UsageError
 from harness.ranks import Meeting, Ranks, connect
 from harness.submission import Source
 from harness.trial import EXIT_STATUS
@@ -58,7 +58,7 @@ def main(
         arguments = parser(framework).parse_args(argv)
         ranks = connect(meet)
         status = _run(arguments, _FRAMEWORKS[framework], make_backend, load, ranks)
-    except (UsageError, loading.SpecError) as error:
+    except (UsageError, loading.SpecError, RankLostError) as error:
         print(f"error: {error}", file=sys.stderr)
         ranks.is_broken, status = True, USAGE_ERROR
     except LogError as error:

@@ -238,7 +238,11 @@ class Together(Ranks):
         with contextlib.suppress(OSError):
             _send(connection, _HEARD)
         if not self._over.wait(GRACE_SEC):
-            _exit(self._end(self._cause()))
+            status = 1
+            try:
+                status = self._end(self._cause())
+            finally:
+                _exit(status)
 
     def _hear_first(self, connection: socket.socket) -> None:
         """A thread of the other ranks."""

@@ -286,6 +286,21 @@ def test_ranks_with_different_commands_do_not_begin(place: Path) -> None:
     assert not (place / "run").exists()
 
 
+def test_a_rank_without_data_keeps_the_others_from_beginning(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_source(workload: Any) -> None:
+        if os.environ["RANK"] == "2":
+            raise loading.SpecError("no data here")
+
+    monkeypatch.setattr(pipeline, "open_source", open_source)
+    write(place, "pass")
+    assert run(place)[0] == USAGE_ERROR
+    assert "a rank is gone" in printed(place, 0)
+    assert "no data here" in printed(place, 2)
+    assert not (place / "run").exists()
+
+
 def test_what_rank_0_cannot_do_ends_the_others(place: Path) -> None:
     write(place, "pass")
     (place / "run").mkdir()

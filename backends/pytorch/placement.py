@@ -57,6 +57,9 @@ def meet() -> Meeting | None:
         return None
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        # When another rank fails NCCL gives up, but leaves this process to the harness, which records
+        # the outcome first.
+        os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "2")
     store, index, count = next(distributed.rendezvous("env://", timeout=COLLECTIVE_TIMEOUT))
     distributed.init_process_group(
         "nccl" if torch.cuda.is_available() else "gloo",
