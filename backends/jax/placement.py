@@ -110,19 +110,26 @@ def place_like(array: np.ndarray, sharding: Any) -> jax.Array:
 
 
 def fetch(tree: Any) -> Any:
-    """Numpy arrays of what stands on the devices, global ones whole."""
-    if jax.process_count() > 1:
-        tree = _replicated(tree)
-    return jax.device_get(tree)
+    """The tree with numpy arrays in the place of those on devices, also where parts of these are on
+    other machines.
+    """
+
+    def whole(leaf: Any) -> Any:
+        is_here = not isinstance(leaf, jax.Array) or leaf.is_fully_replicated
+        return leaf if is_here else _replicate()(leaf)
+
+    return jax.device_get(jax.tree.map(whole, tree) if jax.process_count() > 1 else tree)
 
 
-def _replicated(tree: Any) -> Any:
-    return jax.jit(lambda tree: tree, out_shardings=get_replicate_sharding())(tree)
+@functools.cache
+def _replicate() -> Any:
+    return jax.jit(lambda array: array, out_shardings=get_replicate_sharding())
 
 
 def commit(tree: Any) -> Any:
-    """The tree with arrays that JAX may put anywhere on all devices, as the parameters are. A step that is
-    given some of both kinds gives back only such as stay where they are, and would be compiled again.
+    """The tree with those arrays on all devices that JAX was free to put anywhere. The parameters stand
+    there. A step that is given arrays of both kinds gives back none that is free, so that the next step
+    would be compiled anew.
     """
     sharding = get_replicate_sharding()
 
