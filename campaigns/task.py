@@ -11,8 +11,8 @@ from pathlib import Path
 
 from campaigns import progress
 from campaigns.plan import PlannedTrial
-from harness.command import EXIT_STATUS
 from harness.resuming import RESUMABLE
+from harness.trial import EXIT_STATUS
 from spec.command_line import USAGE_ERROR
 
 # After these the same command does the same again, or nothing.

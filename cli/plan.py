@@ -7,7 +7,7 @@ from pathlib import Path
 
 from campaigns import plan as plans
 from cli.tables import Row, print_table
-from harness import command, submission
+from harness import assembly, command, submission
 from harness.errors import UsageError
 from spec import loading
 from spec.command_line import USAGE_ERROR, OneLineParser
@@ -78,7 +78,7 @@ def make(arguments: argparse.Namespace) -> Plan:
     path = user_path(arguments.submission)
     source = submission.find(arguments.submission, path, framework)
     is_own = arguments.submission in submission.names()
-    names = arguments.workloads or command.scored_workloads(ruleset)
+    names = arguments.workloads or assembly.scored_workloads(ruleset)
     return plans.make(
         arguments.submission if is_own else str(path),
         source,

@@ -36,7 +36,8 @@ def main(argv: Sequence[str], backend: str | None, module: Path) -> int:
     random_utils.framework = framework
     if framework == "jax":
         importlib.import_module("compat.former_jax").install()
-    return command.main(argv, framework, _make_backend(framework, module), load)
+    meet = importlib.import_module(f"backends.{framework}.placement").meet
+    return command.main(argv, framework, _make_backend(framework, module), load, meet)
 
 
 def _says_how_tuned(argv: Sequence[str]) -> bool:
@@ -51,7 +52,7 @@ def _how(framework: str, module: Path) -> str:
     if framework == "jax":
         layout = "pmap" if recognition.uses_pmap(module) else "jit"
         return f"--backend jax, arrays as {layout} wants them"
-    return "--backend pytorch, one process"
+    return "--backend pytorch"
 
 
 def _make_backend(framework: str, module: Path) -> MakeBackend:

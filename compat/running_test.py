@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import events
+from harness.processes import environments, run
 from spec.event_pb2 import Event
 from spec.timing_pb2 import Outcome
 
@@ -32,6 +33,7 @@ from cli import main
 sys.exit(max(main.main(argv) for argv in json.loads(sys.argv[1])))
 """
 STEPS = 6
+ROUNDING = 1e-5  # sums over a batch are taken in another order
 Log = list[Event]
 
 
@@ -78,3 +80,23 @@ def test_hyperparameters_come_from_the_file_beside(logs: list[Log]) -> None:
         is_tuned = "external" in started.submission.name
         assert ("learning_rate" in started.hyperparameters) == is_tuned
         assert (started.submission.search_space == "tuning_search_space.json") == is_tuned
+
+
+def test_two_processes_train_as_one(tmp_path: Path) -> None:
+    submission = SUBMISSIONS / "v05_external_pytorch" / "submission.py"
+    command = ["run", f"--submission={submission}", "--workload=tiny/mnist", f"--max-steps={STEPS}"]
+    values = []
+    for count in (1, 2):
+        out = tmp_path / str(count)
+        program = ["-c", "import sys; from cli import main; sys.exit(main.main(sys.argv[1:]))"]
+        assert run([*program, *command], environments("pytorch", count), out) == [0] * count
+        log = events.read_log(out / "events.jsonl").events
+        assert [e.trial_started for e in log if e.HasField("trial_started")][
+            -1
+        ].num_devices == count
+        scalars = [e.scalar_metrics for e in log if e.HasField("scalar_metrics")]
+        (*_, last) = (e.evaluation for e in log if e.HasField("evaluation"))
+        values.append([*(s.metrics[n] for s in scalars for n in ("loss", "grad_norm"))])
+        values[-1] += [last.metrics[name] for name in sorted(last.metrics)]
+    assert len(values[0]) > 2 * STEPS
+    assert values[1] == pytest.approx(values[0], rel=ROUNDING)

@@ -103,6 +103,8 @@ class Backend(run.Backend):
     """The backend with such a workload. Evaluation is the backend's own."""
 
     def __init__(self, message: Message, version: str, *, has_device_axis: bool):
+        if has_device_axis and jax.process_count() > 1:
+            raise ValueError(f"jax.pmap is for one process here, not {jax.process_count()}")
         super().__init__(message, version)
         self.workload: Workload = Workload(message, version, has_device_axis=has_device_axis)
         self._has_device_axis = has_device_axis
@@ -111,6 +113,10 @@ class Backend(run.Backend):
         if self._has_device_axis:
             batch = jax.tree.map(self._by_device, batch)
         return placement.place_batch(batch)
+
+    def commit(self, optimizer_state: Any) -> Any:
+        """In the layout of v0.5 `jax.pmap` puts arrays where it wants them."""
+        return optimizer_state if self._has_device_axis else super().commit(optimizer_state)
 
     def _by_device(self, array: np.ndarray) -> np.ndarray:
         """[B, ...] -> [devices, B / devices, ...]."""

@@ -30,6 +30,10 @@ class Backend(Protocol):
         """The framework's arrays on its devices."""
         ...
 
+    def commit(self, optimizer_state: Any) -> Any:
+        """A submission's first state, its arrays where they stay: see docs/devices.md."""
+        ...
+
     def synchronize(self, *results: Any) -> None:
         """Returns when all work enqueued so far is done, at least that for `results`, any trees."""
         ...

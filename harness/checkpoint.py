@@ -198,6 +198,21 @@ class Keeper:
         return path
 
 
+@dataclasses.dataclass
+class Follower:
+    """A keeper of a rank that does not write.
+
+    Attributes:
+      resumed, makes_checkpoints: as of a keeper.
+    """
+
+    resumed: Checkpoint | None
+    makes_checkpoints: bool
+
+    def note(self, step: int, timed_sec: float) -> None:
+        """Rank 0 takes note."""
+
+
 def _write(folder: Path, content: dict[str, Any], arrays: Arrays) -> None:
     """Writes both files, down to the disk."""
     # The library takes an array's memory as it lies there.

@@ -36,9 +36,11 @@ class Clock:
         synchronize: Callable[..., None] = no_devices,
         now: Callable[[], int] = time.perf_counter_ns,
         state: dict[str, int] | None = None,
+        glance: Callable[[], int] | None = None,
     ):
         """`timed` and the barrier are the protocol's; `now` is a monotonic clock in nanoseconds;
-        `state` continues the clock that gave it.
+        `state` continues the clock that gave it. Where several processes agree on what `now` is, and
+        call it together, `glance` is what one of them can tell alone.
 
         Raises:
           ValueError: a segment that is not the submission's would be timed.
@@ -53,31 +55,32 @@ class Clock:
         self.segment = Segment.SET_UP
         self.synchronize = synchronize
         self._spent = [state.get(Segment.Name(segment), 0) for segment in Segment.values()]
-        self._now = now
+        self._now, self._glance = now, glance or now
         self._since = now()
 
     def enter(self, segment: Segment, *results: Any) -> None:
         """Ends the running segment, its device work included, and begins another."""
         assert segment in self._timed or segment not in SUBMISSION_SEGMENTS
         self.synchronize(*results)
-        self._charge()
+        self._charge(self._now())
         self.segment = segment
 
     def end_step(self, *results: Any) -> float:
         """Ends a step, its device work included, and counts it. Returns the timed seconds."""
         assert self.segment == Segment.STEP
         self.synchronize(*results)
-        self._charge()
+        self._charge(self._now())
         self.step += 1
         return self.timed_sec
 
     def abort(self) -> None:
-        """Enters RECORD without waiting for the devices: after a failure they may not answer."""
-        self._charge()
+        """Enters RECORD without waiting for devices and other processes: after a failure they may
+        not answer.
+        """
+        self._charge(self._glance())
         self.segment = Segment.RECORD
 
-    def _charge(self) -> None:
-        now = self._now()
+    def _charge(self, now: int) -> None:
         self._spent[self.segment] += now - self._since
         self._since = now
 
@@ -105,7 +108,14 @@ class Clock:
     def reading(self) -> ClockReading:
         """All accounts at this instant. Changes nothing, so that another thread may look."""
         spent = list(self._spent)
-        spent[self.segment] += self._now() - self._since
+        spent[self.segment] += self._glance() - self._since
+        return self._reading(spent)
+
+    def boundary(self) -> ClockReading:
+        """All accounts at the last boundary of a segment or step."""
+        return self._reading(self._spent)
+
+    def _reading(self, spent: list[int]) -> ClockReading:
         return ClockReading(
             step=self.step,
             timed_sec=(spent[Segment.STEP] + spent[Segment.PREPARE_FOR_EVAL]) / 1e9,

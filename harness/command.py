@@ -1,41 +1,23 @@
 """The command that runs one trial on a backend. Its exit status says how the trial ended."""
 
 import argparse
-import contextlib
-import datetime
 import functools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import (
-    events,
-    mirror,
-    noise,
-    protocol,
-    provenance,
-    resuming,
-    run_folder,
-    submission,
-    tuning,
-)
+from harness import checkpoint, protocol, provenance, roles, submission, tuning
+from harness.assembly import LoadSubmission, set_up
 from harness.backend import MakeBackend
-from harness.checkpoint import Keeper
-from harness.clock import Clock
-from harness.display import Display
-from harness.errors import LogError, UsageError
-from harness.events import EventLog
-from harness.experiment import Experiment
-from harness.interruption import Interruption
-from harness.mirror import Mirror
-from harness.resuming import Begun
-from harness.submission import Source, Submission
-from harness.trial import run_trial
+from harness.errors import LogError, RankLostError, UsageError
+from harness.ranks import Meeting, Ranks, connect
+from harness.submission import Source
+from harness.trial import EXIT_STATUS
 from inputs import pipeline, storage
 from spec import loading
 from spec.command_line import USAGE_ERROR, OneLineParser
-from spec.event_pb2 import Remark, TrialEnded, TrialStarted
+from spec.event_pb2 import TrialStarted
 from spec.ruleset_pb2 import Ruleset
 from spec.submission_pb2 import Framework
 from spec.timing_pb2 import Outcome
@@ -43,23 +25,14 @@ from spec.user_paths import user_path
 from spec.workload_pb2 import Workload
 
 _FRAMEWORKS = {"jax": Framework.JAX, "pytorch": Framework.PYTORCH}
-EXIT_STATUS = {
-    Outcome.TARGET_REACHED: 0,
-    Outcome.BUDGET_EXHAUSTED: 0,
-    Outcome.STEP_LIMIT: 0,
-    Outcome.COMPLETED_BY_SUBMISSION: 0,
-    Outcome.DIVERGED: 0,
-    Outcome.HARNESS_ERROR: 1,
-    Outcome.OUT_OF_MEMORY: 3,
-    Outcome.SUBMISSION_ERROR: 4,
-    Outcome.INTERRUPTED: 130,
-}
-LoadSubmission = Callable[[Source], Submission]
 _LARGEST = 2**63 - 1  # that an event can hold
 _EPILOG = """\
 Exit status: 0 the trial ended as the rules say, whether or not it met its target; 1 this program or
 the data failed; 2 the command was wrong and nothing was run; 3 out of memory; 4 the submission
 failed; 130 stopped by SIGINT, 143 by SIGTERM: --resume goes on.
+
+Several devices and hosts: JAX takes all devices it sees, PyTorch the processes that torchrun starts
+with -m backends.pytorch.run; docs/devices.md.
 """
 
 
@@ -68,6 +41,7 @@ def main(
     framework: str,
     make_backend: MakeBackend,
     load: LoadSubmission = submission.load,
+    meet: Callable[[], Meeting | None] = lambda: None,
 ) -> int:
     """Runs one trial as the command line says; returns the exit status.
 
@@ -76,16 +50,24 @@ def main(
       framework: `jax` or `pytorch`.
       make_backend: makes the framework's backend for a workload under a version of the rules.
       load: imports a submission.
+      meet: starts the framework's part in several processes, and says where they find each other;
+        None where this process is alone.
     """
+    ranks = Ranks()
     try:
         arguments = parser(framework).parse_args(argv)
-        return _run(arguments, _FRAMEWORKS[framework], make_backend, load)
-    except (UsageError, loading.SpecError) as error:
+        ranks = connect(meet)
+        status = _run(arguments, _FRAMEWORKS[framework], make_backend, load, ranks)
+    except (UsageError, loading.SpecError, RankLostError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return USAGE_ERROR
+        ranks.is_broken, status = True, USAGE_ERROR
     except LogError as error:
         print(f"error: the event log could not be written to its end: {error}", file=sys.stderr)
-        return EXIT_STATUS[Outcome.HARNESS_ERROR]
+        ranks.is_broken, status = True, EXIT_STATUS[Outcome.HARNESS_ERROR]
+    except BaseException:
+        ranks.abandon()
+        raise
+    return ranks.leave(status)
 
 
 def parser(backend: str) -> OneLineParser:
@@ -213,6 +195,7 @@ def _run(
     framework: Framework,
     make_backend: MakeBackend,
     load: LoadSubmission,
+    ranks: Ranks,
 ) -> int:
     if arguments.data_dir:
         storage.use_parent(arguments.data_dir)
@@ -223,66 +206,17 @@ def _run(
         raise UsageError(f"{error.filename}: {error.strerror}") from error
     if point is not None:
         trial.hyperparameters.update(point)
-    folder = run_folder.default_folder(trial, datetime.datetime.now())
-    if arguments.out:
-        folder = user_path(arguments.out)
-    elif arguments.resume:
-        raise UsageError("--resume needs --out DIR, the run folder to go on with")
-    begun = None
-    if arguments.resume and resuming.is_begun(folder):
-        begun = resuming.read(folder, trial)
-        if begun.ended:
-            return _repeat_end(begun.ended, begun, trial, folder)
     pipeline.open_source(trial.workload)  # data that is not there leaves no run folder behind
-    checkpoints = begun.checkpoints if begun else []
-    state = checkpoints[-1].content["clock"] if checkpoints else None
-    clock = Clock(trial.ruleset.timing.timed, state=state)
-    display = Display(trial, clock)
-    with Interruption() as interruption:
-        if begun:
-            log, lock = EventLog(folder / events.FILE, clock), begun.lock
-        else:
-            log, lock = run_folder.create(folder, trial, source, clock, arguments.resume)
-        log.observers.append(display.show)
-        if arguments.mirror:
-            log.observers.append(Mirror(folder / mirror.FOLDER).show)
-        keeper = Keeper(folder, trial, lock, checkpoints, not arguments.no_checkpoints)
-        parts = functools.partial(
-            set_up,
-            source=source,
-            point=point,
-            make_backend=make_backend,
-            load=load,
-            folder=folder,
-            log=log,
-            begun=begun,
-        )
-        with display, contextlib.closing(lock):
-            if begun:
-                _record_resumption(begun, log, clock)
-            ended = run_trial(trial, parts, clock, log, interruption, keeper)
-    display.summarize(ended, folder)
-    if not log.is_in_place():
-        raise LogError(f"{log.path} is gone; something removed it while the trial ran")
-    if ended.outcome == Outcome.INTERRUPTED and interruption.received is not None:
-        return 128 + interruption.received  # as shells say it
-    return EXIT_STATUS[ended.outcome]
-
-
-def _repeat_end(ended: TrialEnded, begun: Begun, trial: TrialStarted, folder: Path) -> int:
-    """Says how a trial ended that does not go on."""
-    begun.lock.close()
-    print(f"{folder} has come to its end; nothing is left to run")
-    clock = Clock(state={"STEP": round(begun.last.clock.timed_sec * 1e9)})
-    Display(trial, clock).summarize(ended, folder)
-    return EXIT_STATUS[ended.outcome]
-
-
-def _record_resumption(begun: Begun, log: EventLog, clock: Clock) -> None:
-    log.append(trial_resumed=begun.resumed)
-    for problem in begun.problems:
-        log.append(remark=Remark(message=f"left as it is and not used: {problem}"))
-    begun.lock.note(clock.step, clock.timed_sec)  # what was lost is recorded and lost no more
+    identities = ranks.gathered(checkpoint.identity(trial))
+    for rank, other in enumerate(identities):
+        if difference := checkpoint.first_difference(identities[0], other):
+            raise UsageError(f"rank {rank} was given another trial: {difference}")
+    parts = functools.partial(
+        set_up, source=source, point=point, make_backend=make_backend, load=load, ranks=ranks
+    )
+    if ranks.index:
+        return roles.follow(arguments, trial, parts, ranks)
+    return roles.lead(arguments, trial, source, parts, ranks)
 
 
 def describe(arguments: argparse.Namespace, framework: Framework) -> tuple[TrialStarted, Source]:
@@ -318,11 +252,6 @@ def runnable_workload(name: str) -> Workload:
     if name not in names or not _is_runnable(name):  # to look at all of them takes a while
         names = list(filter(_is_runnable, names))
     return loading.load_workload(loading.one_of(name, names, "workload"))
-
-
-def scored_workloads(ruleset: Ruleset) -> list[str]:
-    """Names of the workloads that a ruleset scores, held-out ones last."""
-    return [*ruleset.base_workloads, *(pair.workload for pair in ruleset.held_out)]
 
 
 def _is_runnable(name: str) -> bool:
@@ -387,39 +316,3 @@ def search_space(given: str | None, ruleset: Ruleset, source: Source) -> Path | 
             f"submission {name} has no search space; give --hparams FILE, or use --ruleset self"
         )
     return path
-
-
-def set_up(
-    trial: TrialStarted,
-    source: Source,
-    point: tuning.Point | None,
-    make_backend: MakeBackend,
-    load: LoadSubmission,
-    folder: Path,
-    log: EventLog,
-    begun: Begun | None,
-) -> Experiment:
-    """Makes the parts of a trial and completes its description with what they know."""
-    workload = trial.workload
-    backend = make_backend(workload, trial.ruleset.version)
-    trial.num_devices = backend.num_devices
-    trial.num_parameters = backend.number_of_parameters()
-    trial.provenance.accelerators[:] = backend.accelerators()
-    if begun and (changes := provenance.changes(begun.provenance, trial.provenance)):
-        changed = f"resumed with something else than before: {', '.join(changes)}"
-        log.append(remark=Remark(message=changed))
-    if workload.name in scored_workloads(trial.ruleset):
-        log.append(noise_check=noise.check(backend.reference_step, backend.synchronize))
-    code = load(source)
-    trial.global_batch_size = code.batch_size(workload, backend.num_devices)
-    trial.data_sha256 = pipeline.data_sha256(workload)
-    run_folder.write_description(folder, trial)
-    return Experiment(
-        backend=backend,
-        submission=code,
-        hyperparameters=None if point is None else tuning.as_object(point),
-        train_batches=functools.partial(
-            pipeline.train_batches, workload, trial.seed, trial.global_batch_size
-        ),
-        eval_batches=functools.partial(pipeline.eval_batches, workload),
-    )

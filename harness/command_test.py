@@ -10,6 +10,7 @@ import pytest
 from harness import command, fakes, submission
 from harness.events import read_log
 from harness.fakes import FakeBackend, Machine
+from harness.trial import EXIT_STATUS
 from inputs import pipeline
 from spec import loading
 from spec.command_line import USAGE_ERROR
@@ -66,8 +67,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(submission, "ROOT", tmp_path / "submissions")
     monkeypatch.setattr(pipeline, "open_source", lambda workload: None)
     monkeypatch.setattr(pipeline, "data_sha256", lambda workload: "abc")
-    monkeypatch.setattr(pipeline, "train_batches", lambda *_: fakes.train_batches(0))
-    monkeypatch.setattr(pipeline, "eval_batches", lambda _, split: fakes.eval_batches(split))
+    monkeypatch.setattr(pipeline, "train_batches", lambda *_, shard: fakes.train_batches(0))
+    monkeypatch.setattr(pipeline, "eval_batches", lambda _, split, shard: fakes.eval_batches(split))
     monkeypatch.setenv("BUILD_WORKING_DIRECTORY", str(tmp_path))
     folder = tmp_path / "submissions" / "mine"
     folder.mkdir(parents=True)
@@ -137,7 +138,9 @@ def test_a_run_folder_that_is_removed_is_no_success(
 def test_seed_and_study_reach_data_and_points(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = []
 
-    def train_batches(workload: Workload, seed: int, batch_size: int, start_step: int) -> Any:
+    def train_batches(
+        workload: Workload, seed: int, batch_size: int, start_step: int, shard: tuple[int, int]
+    ) -> Any:
         seeds.append(seed)
         return fakes.train_batches(0)
 
@@ -278,7 +281,7 @@ def test_help_explains(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_all_outcomes_have_a_status() -> None:
-    assert set(command.EXIT_STATUS) == set(Outcome.values()) - {Outcome.OUTCOME_UNSPECIFIED}
+    assert set(EXIT_STATUS) == set(Outcome.values()) - {Outcome.OUTCOME_UNSPECIFIED}
 
 
 def test_a_killed_trial_leaves_a_readable_log(tmp_path: Path) -> None:

@@ -17,6 +17,10 @@ class DataError(Exception):
     """The input pipeline failed, although a submission's call was what asked it for a batch."""
 
 
+class RankLostError(Exception):
+    """Another process of the trial cannot be reached."""
+
+
 class Interrupted(BaseException):
     """Somebody asked the trial to stop. No `Exception`, so that no handler swallows it."""
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from harness.backend import Backend, Batch
 from harness.errors import DataError, SubmissionError, printable
-from harness.interruption import Interruption
 from harness.submission import Submission
 from spec.event_pb2 import TrialStarted
 
@@ -85,13 +84,13 @@ def evaluate(
     params: Any,
     model_state: Any,
     eval_rng: Any,
-    interruption: Interruption,
+    check: Callable[[], None],
 ) -> dict[str, float]:
-    """Metrics of all splits, under their official names."""
+    """Metrics of all splits, under their official names. `check` is called before each batch."""
 
     def stoppable(batches: Iterable[Batch]) -> Iterator[Batch]:
         for batch in batches:
-            interruption.check()
+            check()
             yield batch
 
     metrics: dict[str, float] = {}

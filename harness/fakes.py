@@ -103,6 +103,9 @@ class FakeBackend:
     def place(self, batch: Batch) -> Batch:
         return batch
 
+    def commit(self, optimizer_state: Any) -> Any:
+        return optimizer_state
+
     def synchronize(self, *results: Any) -> None:
         self.machine.synchronize()
 

@@ -4,6 +4,7 @@ import signal
 import types
 
 from harness.errors import Interrupted
+from harness.ranks import Ranks
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -12,14 +13,18 @@ class Interruption:
     """Takes note of SIGINT and SIGTERM, so that the trial ends at the next safe point: after a step
     or a batch.
 
-    Only the first signal is taken note of; the next one has its usual effect at once.
-
-    Attributes:
-      received: the first signal, if one came.
+    Only the first signal is taken note of; the next one has its usual effect at once. Of several
+    processes one is enough to stop them all, when they have met.
     """
 
-    def __init__(self) -> None:
-        self.received: signal.Signals | None = None
+    def __init__(self, ranks: Ranks | None = None) -> None:
+        self._ranks = ranks or Ranks()
+
+    @property
+    def received(self) -> signal.Signals | None:
+        """The first signal, if one came, as far as all ranks know."""
+        number = self._ranks.agreed.signal
+        return signal.Signals(number) if number else None
 
     def __enter__(self) -> "Interruption":
         self._usual = {number: signal.signal(number, self._take_note) for number in _SIGNALS}
@@ -30,10 +35,10 @@ class Interruption:
             signal.signal(number, handler)
 
     def _take_note(self, number: int, frame: types.FrameType | None) -> None:
-        self.received = signal.Signals(number)
+        self._ranks.own.signal = number
         self.__exit__()
 
     def check(self) -> None:
         """Raises Interrupted if a signal came."""
-        if self.received is not None:
-            raise Interrupted(f"stopped by {self.received.name}")
+        if self._ranks.agreed.signal:
+            raise Interrupted(f"stopped by {signal.Signals(self._ranks.agreed.signal).name}")

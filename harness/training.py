@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from harness import protocol
-from harness.checkpoint import Arrays, Checkpoint, Keeper
+from harness import protocol, shares
+from harness.checkpoint import Arrays, Checkpoint, Follower, Keeper
 from harness.clock import Clock
 from harness.errors import Interrupted, printable
 from harness.events import EventLog
@@ -16,6 +16,7 @@ from harness.experiment import Experiment, InputQueue, check_structure, evaluate
 from harness.interruption import Interruption
 from harness.metrics_logger import MetricsLogger
 from harness.protocol import Standing
+from harness.ranks import Ranks
 from harness.submission import Submission
 from spec import rng
 from spec.event_pb2 import CheckpointSaved, Evaluation, Remark, TrialStarted
@@ -37,7 +38,8 @@ class Training:
         clock: Clock,
         log: EventLog,
         interruption: Interruption,
-        keeper: Keeper | None,
+        keeper: Keeper | Follower | None,
+        ranks: Ranks | None = None,
     ):
         self.standing = Standing()
         self.scalars = MetricsLogger()
@@ -47,6 +49,7 @@ class Training:
         self._log = log
         self._interruption = interruption
         self._keeper = keeper
+        self._ranks = ranks or Ranks()
         self._last_evaluation_sec: float | None = None
         self._eval_results: list[tuple[int, dict[str, float]]] = []
         self._due_step = 0  # the last step that an evaluation was begun after
@@ -71,13 +74,14 @@ class Training:
         workload.metrics_logger = self.scalars
         self._params, self._model_state = workload.init_model_fn(self._random_state("init_model"))
         self._structure = backend.structure(self._params, self._model_state)
-        self._optimizer_state = submission.init_optimizer_state(
+        first_state = submission.init_optimizer_state(
             workload,
             self._params,
             self._model_state,
             hyperparameters,
             self._random_state("init_optimizer_state"),
         )
+        self._optimizer_state = backend.commit(first_state)
         self._prepare_for_eval = _prepare_for_eval(submission, self._timing, self._log)
         num_batches = 0
         if self._keeper and self._keeper.resumed:
@@ -133,8 +137,9 @@ class Training:
                 rng=self._random_state("update_params", step),
             )
         except TrainingCompleteError:
-            self.standing.is_completed_by_submission = True
+            self._ranks.own.completed = True
         timed_sec = clock.end_step(*self._results)
+        self.standing.is_completed_by_submission |= bool(self._ranks.agreed.completed)
         if self._keeper:
             self._keeper.note(clock.step, timed_sec)
         self.standing.is_step_limit_reached = clock.step == self._trial.step_limit
@@ -200,8 +205,9 @@ class Training:
             self._params,
             self._model_state,
             self._random_state("evaluate", step),
-            self._interruption,
+            self._meet_and_check,
         )
+        metrics = self._ranks.gathered(metrics)[0]  # so that all ranks decide alike
         clock.enter(Segment.RECORD)
         self._last_evaluation_sec = clock.loop_sec
         judgement = protocol.judge(trial.workload, self._rules, self._timing, metrics)
@@ -220,6 +226,11 @@ class Training:
         )
         self._save_checkpoint()
 
+    def _meet_and_check(self) -> None:
+        """Between two batches of an evaluation, which all ranks begin together."""
+        self._ranks.now()
+        self._interruption.check()
+
     def _save_checkpoint(self) -> None:
         """RECORD: not timed. A failure is recorded and changes nothing else."""
         keeper, clock, log = self._keeper, self._clock, self._log
@@ -227,12 +238,17 @@ class Training:
             return
         self.scalars.write(log)
         event = log.next_sequence
+        reason = ""
         try:
             arrays, state = self._backend.save(*self._results)
         except Exception as error:  # a submission's own code may be asked
-            keeper.makes_checkpoints = False
             reason = printable(error) or type(error).__name__
+        if reason := next(filter(None, self._ranks.gathered(reason)), ""):
+            keeper.makes_checkpoints = False
             log.append(remark=Remark(message=f"this submission cannot be resumed: {reason}"))
+            return
+        arrays, others = shares.collect(self._ranks, arrays, state)
+        if isinstance(keeper, Follower):
             return
         content = {
             "step": clock.step,
@@ -244,6 +260,8 @@ class Training:
             "eval_results": self._eval_results,
             "num_batches": self._input_queue.num_taken,
             "state": state,
+            "num_ranks": self._ranks.count,
+            "others": others,
         }
         try:
             path = keeper.save(clock.step, event, content, arrays)
@@ -264,15 +282,16 @@ class Training:
         Raises:
           RestoreError: what was restored is not what was saved.
         """
-        content, arrays = checkpoint.content, checkpoint.arrays()
+        content = checkpoint.content
+        arrays, saved_state = shares.own(self._ranks, checkpoint)
         try:
             self._params, self._model_state, self._optimizer_state = self._backend.restore(
-                arrays, content["state"], *self._results
+                arrays, saved_state, *self._results
             )
             again, state = self._backend.save(*self._results)
         except Exception as error:
             raise RestoreError(f"{checkpoint.path} cannot be restored: {error}") from error
-        if state != content["state"]:
+        if state != saved_state:
             raise RestoreError(
                 f"{checkpoint.path}: the submission's state is not restored as it was"
             )
@@ -312,8 +331,8 @@ def _prepare_for_eval(
 
 
 def _official_times(clock: Clock) -> dict[str, float]:
-    """What the official runner adds to the metrics that a submission sees."""
-    reading = clock.reading()
+    """What the official runner adds to the metrics that a submission sees; the same on all ranks."""
+    reading = clock.boundary()
     return {
         "score": reading.timed_sec,
         "accumulated_submission_time": reading.timed_sec,

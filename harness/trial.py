@@ -1,22 +1,35 @@
 """One trial, from set-up to its outcome, as spec/timing.proto says."""
 
 import textwrap
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 
 from harness import protocol
-from harness.checkpoint import Keeper
+from harness.checkpoint import Follower, Keeper
 from harness.clock import Clock
 from harness.errors import Interrupted, SubmissionError, printable
 from harness.events import EventLog
 from harness.experiment import Experiment
 from harness.interruption import Interruption
 from harness.protocol import Standing
+from harness.ranks import Ranks
 from harness.training import Training
 from spec.event_pb2 import TrialEnded, TrialStarted
 from spec.metrics import metric_name
 from spec.timing_pb2 import Outcome, Segment
 
+EXIT_STATUS = {
+    Outcome.TARGET_REACHED: 0,
+    Outcome.BUDGET_EXHAUSTED: 0,
+    Outcome.STEP_LIMIT: 0,
+    Outcome.COMPLETED_BY_SUBMISSION: 0,
+    Outcome.DIVERGED: 0,
+    Outcome.HARNESS_ERROR: 1,
+    Outcome.OUT_OF_MEMORY: 3,
+    Outcome.SUBMISSION_ERROR: 4,
+    Outcome.INTERRUPTED: 130,
+}
 _MESSAGE_LENGTH = 500  # some frameworks explain at length; the traceback has it all
 
 
@@ -26,7 +39,8 @@ def run_trial(
     clock: Clock,
     log: EventLog,
     interruption: Interruption,
-    keeper: Keeper | None = None,
+    keeper: Keeper | Follower | None = None,
+    ranks: Ranks | None = None,
 ) -> TrialEnded:
     """Runs a trial to its end, whatever that is, and records it.
 
@@ -37,12 +51,29 @@ def run_trial(
       log: of this trial.
       interruption: asked after every step and every batch of an evaluation.
       keeper: makes the checkpoints and has the one to go on from; without it there are none.
+      ranks: the processes that run the trial together; without it there is this one.
 
     Raises:
       LogError: the end could not be written to the log.
     """
-    training = Training(trial, clock, log, interruption, keeper)
+    ranks = ranks or Ranks()
+    training = Training(trial, clock, log, interruption, keeper, ranks)
     experiment: Experiment | None = None
+    ending = threading.Lock()  # the thread that writes the end takes it and keeps it
+
+    def write(ended: TrialEnded) -> None:
+        if training.standing.time_to_target_sec is not None:
+            ended.time_to_target_sec = training.standing.time_to_target_sec
+        ended.global_step = clock.step
+        log.append(trial_ended=ended)
+
+    def end_from_outside(ended: TrialEnded) -> int:
+        ending.acquire()
+        clock.abort()
+        write(ended)
+        return EXIT_STATUS[ended.outcome]
+
+    ranks.when_stuck(end_from_outside)
     try:
         experiment = set_up(trial)
         log.append(trial_started=trial)
@@ -54,11 +85,11 @@ def run_trial(
         # Whatever it is, it is recorded, and the outcome becomes the command's exit status.
         clock.abort()
         ended = _failure(error, experiment)
-    if training.standing.time_to_target_sec is not None:
-        ended.time_to_target_sec = training.standing.time_to_target_sec
-    ended.global_step = clock.step
+        if not (isinstance(error, Interrupted) and ranks.agreed.signal):
+            ended = ranks.settle(ended)
     training.scalars.write(log)
-    log.append(trial_ended=ended)
+    ending.acquire()
+    write(ended)
     return ended
 
 

@@ -64,7 +64,7 @@ def restore(
         )
     leaves = [_restore_leaf(name, saved[name], arrays, leaf) for name, leaf in fresh]
     treedef = jax.tree.structure(optimizer_state)
-    return params, model_state, jax.tree.unflatten(treedef, leaves)
+    return params, model_state, placement.commit(jax.tree.unflatten(treedef, leaves))
 
 
 def _without_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:

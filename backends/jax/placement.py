@@ -1,10 +1,13 @@
 """Devices: arithmetic switches, where arrays live, random keys, barriers."""
 
+import dataclasses
+import functools
 import os
 from typing import Any
 
 import jax
 import numpy as np
+from jax._src import distributed
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from spec.workload_pb2 import Precision
@@ -14,8 +17,48 @@ from spec.workload_pb2 import Precision
 # device is asked for, so it stands here and not in a function.
 jax.config.update("jax_cpu_enable_async_dispatch", False)
 
+MEETING_SEC = 300  # until all processes must be there
 REFERENCE_SIZE = 1024  # rows and columns: 2 billion operations a product
 MATMUL_PRECISIONS = {Precision.IEEE_FLOAT32: "highest", Precision.TF32: "tensorfloat32"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Meeting:
+    """What the harness asks of processes that run a trial together (harness/ranks.py)."""
+
+    index: int
+    count: int
+    host: str
+
+    def put(self, key: str, value: str) -> None:
+        _client().key_value_set(key, value)
+
+    def get(self, key: str) -> str:
+        return _client().blocking_key_value_get(key, MEETING_SEC * 1000)
+
+
+def meet() -> Meeting | None:
+    """Joins the processes of a trial where the environment says that there are several:
+    `JAX_COORDINATOR_ADDRESS`, and where no scheduler that JAX knows says more, `JAX_NUM_PROCESSES` and
+    `JAX_PROCESS_ID`.
+    """
+    if not (address := os.environ.get("JAX_COORDINATOR_ADDRESS")):
+        return None
+    count, index = (os.environ.get(f"JAX_{name}") for name in ("NUM_PROCESSES", "PROCESS_ID"))
+    jax.distributed.initialize(
+        num_processes=int(count) if count else None,
+        process_id=int(index) if index else None,
+        initialization_timeout=MEETING_SEC,
+    )
+    state = distributed.global_state
+    if state.num_processes == 1:
+        return None
+    return Meeting(state.process_id, state.num_processes, address.rpartition(":")[0].strip("[]"))
+
+
+def _client() -> Any:
+    """JAX keeps no values for its users; this is what its own checkpoint library takes."""
+    return distributed.global_state.client
 
 
 def configure(precision: Precision) -> None:
@@ -47,10 +90,14 @@ def _mesh() -> Mesh:
 
 
 def place_batch(batch: dict[str, Any]) -> dict[str, Any]:
-    """Puts a global batch of numpy arrays, or of tuples or dictionaries of them, on the devices, split
-    along the first axis, which their number must divide.
+    """Puts this process's rows of a global batch, numpy arrays or tuples or dictionaries of them, on its
+    devices: together with those of the other processes they are global arrays, split along the first
+    axis, which the number of devices must divide.
     """
-    return _put(batch, get_batch_dim_sharding())
+    if jax.process_count() == 1:
+        return _put(batch, get_batch_dim_sharding())
+    to_global = functools.partial(jax.make_array_from_process_local_data, get_batch_dim_sharding())
+    return jax.tree.map(to_global, batch)
 
 
 def place_replicated(tree: Any) -> Any:
@@ -60,6 +107,37 @@ def place_replicated(tree: Any) -> Any:
 def place_like(array: np.ndarray, sharding: Any) -> jax.Array:
     """An array where another one is, whose sharding is given; None for wherever JAX likes."""
     return _put(array, sharding)
+
+
+def fetch(tree: Any) -> Any:
+    """The tree with numpy arrays in the place of those on devices, also where parts of these are on
+    other machines.
+    """
+
+    def whole(leaf: Any) -> Any:
+        is_here = not isinstance(leaf, jax.Array) or leaf.is_fully_replicated
+        return leaf if is_here else _replicate()(leaf)
+
+    return jax.device_get(jax.tree.map(whole, tree) if jax.process_count() > 1 else tree)
+
+
+@functools.cache
+def _replicate() -> Any:
+    return jax.jit(lambda array: array, out_shardings=get_replicate_sharding())
+
+
+def commit(tree: Any) -> Any:
+    """The tree with those arrays on all devices that JAX was free to put anywhere. The parameters stand
+    there. A step that is given arrays of both kinds gives back none that is free, so that the next step
+    would be compiled anew.
+    """
+    sharding = get_replicate_sharding()
+
+    def place(leaf: Any) -> Any:
+        is_free = isinstance(leaf, jax.Array) and not leaf.committed
+        return jax.device_put(leaf, sharding) if is_free else leaf
+
+    return tree if jax.device_count() == 1 else jax.tree.map(place, tree)
 
 
 def rng(words: np.ndarray) -> np.ndarray:
@@ -92,7 +170,9 @@ def reference_step(previous: jax.Array | None) -> jax.Array:
     """
     if previous is None:
         shape = (REFERENCE_SIZE, REFERENCE_SIZE)
-        return place_replicated(np.full(shape, 1 / REFERENCE_SIZE, np.float32))
+        mesh = Mesh(np.array(jax.local_devices()), ("batch",))
+        matrix = np.full(shape, 1 / REFERENCE_SIZE, np.float32)
+        return _put(matrix, NamedSharding(mesh, PartitionSpec()))
     return previous @ previous
 
 
@@ -104,5 +184,5 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def accelerators() -> list[str]:
-    """Names of the devices in use; empty on a CPU."""
-    return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    """Names of this process's devices; empty on a CPU."""
+    return [device.device_kind for device in jax.local_devices() if device.platform != "cpu"]

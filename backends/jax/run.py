@@ -30,6 +30,9 @@ class Backend:
     def place(self, batch: Batch) -> Any:
         return placement.place_batch(batch)
 
+    def commit(self, optimizer_state: Any) -> Any:
+        return placement.commit(optimizer_state)
+
     def synchronize(self, *results: Any) -> None:
         placement.synchronize(*results)
 
@@ -75,7 +78,7 @@ class Backend:
 
 
 def main(argv: Sequence[str]) -> int:
-    return command.main(argv, "jax", Backend)
+    return command.main(argv, "jax", Backend, meet=placement.meet)
 
 
 if __name__ == "__main__":

@@ -177,17 +177,18 @@ class Workload(WorkloadInterface):
     def evaluate(
         self, params: Tree, model_state: Tree, rng: Key, batches: Iterable[Batch]
     ) -> dict[str, float]:
-        """Metrics of one split. `batches` are of numpy arrays and have `weights`."""
+        """Metrics of one split. `batches` are this process's, of numpy arrays, and have `weights`."""
         sums = []
         for batch in batches:
             placed = placement.place_batch(batch)
             found: dict[str, Any] = {**self._eval_step(params, model_state, placed, rng)}
             if self.message.metrics == TRANSLATION:
-                translations = np.asarray(self.translate_fn(params, placed))
-                found |= bleu.batch_counts(translations, batch, *self._language)
+                translations = placement.fetch(self.translate_fn(params, placed))
+                whole = placement.fetch({name: placed[name] for name in ("targets", "weights")})
+                found |= bleu.batch_counts(translations, whole, *self._language)
             sums.append(found)
         return spec_metrics.from_batches(
-            self.message.metrics, transcripts.sums_of(self.message, jax.device_get(sums))
+            self.message.metrics, transcripts.sums_of(self.message, placement.fetch(sums))
         )
 
     @functools.cached_property

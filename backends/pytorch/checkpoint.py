@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from backends.pytorch.workload import Workload
 
@@ -83,15 +83,21 @@ def _without_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
 
 
 def _generator_states() -> list[Tensor]:
-    """Of the host, then of each GPU."""
+    """Of the host, then of each GPU; of this process's alone where several share them."""
+    if distributed.is_initialized() and torch.cuda.is_available():
+        return [torch.get_rng_state(), torch.cuda.get_rng_state()]
     return [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
 
 
 def _set_generator_states(states: list[np.ndarray]) -> None:
     host, *devices = (torch.from_numpy(state.copy()) for state in states)
+    torch.set_rng_state(host)
+    if distributed.is_initialized():
+        for state in devices:
+            torch.cuda.set_rng_state(state)
+        return
     if len(devices) != torch.cuda.device_count():
         raise ValueError(f"{torch.cuda.device_count()} GPUs, expected {len(devices)} as before")
-    torch.set_rng_state(host)
     torch.cuda.set_rng_state_all(devices)
 
 

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from backends.pytorch import placement
 from spec import declarations
 from spec.declarations import Declarations
 from spec.initialization import LECUN_NORMAL, ONES, ZEROS
@@ -230,6 +231,8 @@ class BatchNorm(nn.BatchNorm2d):
             return F.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
+        if placement.num_ranks() > 1:
+            return self._over_ranks(x, how)
         if not how.update_batch_norm:
             return F.batch_norm(x, None, None, self.weight, self.bias, True, eps=self.eps)
         # With momentum 1 PyTorch writes the batch's own mean and unbiased variance into the two
@@ -241,6 +244,41 @@ class BatchNorm(nn.BatchNorm2d):
             self.running_mean.mul_(self.decay).add_(mean, alpha=1 - self.decay)
             self.running_var.mul_(self.decay).add_(var, alpha=(1 - self.decay) * (n - 1) / n)
         return y
+
+    def _over_ranks(self, x: Tensor, how: Pass) -> Tensor:
+        """The same in training, with the statistics of the global batch."""
+        n = x.new_tensor(x.numel() // x.shape[1])
+        own_var, own_mean = torch.var_mean(x, (0, 2, 3), correction=0)
+        mean, var = of_global_batch(n, own_mean, own_var)
+        if how.update_batch_norm:
+            self.move_statistics(mean, var)
+        factor = torch.rsqrt(var + self.eps) * self.weight
+        mean, factor, bias = (v[:, None, None] for v in (mean, factor, self.bias))
+        return (x - mean) * factor + bias
+
+    @torch.no_grad()
+    def move_statistics(self, mean: Tensor, var: Tensor) -> None:
+        """Moves the running ones towards the mean and biased variance of a batch."""
+        assert self.running_mean is not None and self.running_var is not None
+        self.running_mean.mul_(self.decay).add_(mean, alpha=1 - self.decay)
+        self.running_var.mul_(self.decay).add_(var, alpha=1 - self.decay)
+
+
+def of_global_batch(n: Tensor, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance of the global batch from those of the `n` rows that each rank counts
+    (Chan et al. 1979): one message, and no digits lost where means are large.
+    """
+    if placement.num_ranks() == 1:
+        return mean, var
+    own = torch.cat([n[None], n * mean, n * var])
+    rows = [torch.zeros_like(own) for _ in range(placement.num_ranks())]
+    rows[placement.rank()] = own
+    every = placement.SumOverRanks.apply(torch.stack(rows))
+    counts, sums, squares = every.split([1, len(mean), len(mean)], 1)
+    total = torch.clamp(torch.sum(counts), min=1)
+    mean = torch.sum(sums, 0) / total
+    distances = sums / torch.clamp(counts, min=1) - mean
+    return mean, torch.sum(squares + counts * torch.square(distances), 0) / total
 
 
 class LayerNorm(nn.LayerNorm):

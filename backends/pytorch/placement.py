@@ -1,14 +1,22 @@
 """Devices: arithmetic switches, where tensors live, random keys, barriers."""
 
+import atexit
+import dataclasses
+import datetime
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, distributed
 from torch.utils._pytree import tree_map
 
 from spec.workload_pb2 import Precision
 
 REFERENCE_SIZE = 1024  # rows and columns: 2 billion operations a product
+# A collective that waits longer has failed. The harness, which hears of ranks that fail, ends sooner.
+COLLECTIVE_TIMEOUT = datetime.timedelta(minutes=10)
 MATMUL_PRECISIONS = {Precision.IEEE_FLOAT32: "highest", Precision.TF32: "high"}
 
 
@@ -21,6 +29,92 @@ def configure(precision: Precision) -> None:
     torch.use_deterministic_algorithms(precision.deterministic)
     # Filling new memory would find reads before writes, at the cost of every operation.
     torch.utils.deterministic.fill_uninitialized_memory = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Meeting:
+    """What the harness asks of processes that run a trial together (harness/ranks.py)."""
+
+    index: int
+    count: int
+    host: str
+    store: distributed.Store
+
+    def put(self, key: str, value: str) -> None:
+        self.store.set(key, value)
+
+    def get(self, key: str) -> str:
+        return self.store.get(key).decode()
+
+
+def meet() -> Meeting | None:
+    """Joins the processes that `torchrun` started, each with a GPU of its own where there are any; None
+    where it started one or none.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        if (number := torch.cuda.device_count()) > 1:
+            print(f"note: one of {number} GPUs is used; docs/devices.md says how to use all")
+        return None
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        # When another rank fails NCCL gives up, but leaves this process to the harness, which records
+        # the outcome first.
+        os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "2")
+    store, index, count = next(distributed.rendezvous("env://", timeout=COLLECTIVE_TIMEOUT))
+    distributed.init_process_group(
+        "nccl" if torch.cuda.is_available() else "gloo",
+        timeout=COLLECTIVE_TIMEOUT,
+        store=distributed.PrefixStore("collectives", store),
+        rank=index,
+        world_size=count,
+    )
+    atexit.register(distributed.destroy_process_group)
+    return Meeting(index, count, os.environ["MASTER_ADDR"], store)
+
+
+def num_ranks() -> int:
+    """Processes that run the trial together."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def rank() -> int:
+    """The number of this one, from 0."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+class SumOverRanks(torch.autograd.Function):
+    """The sum of a tensor over ranks, on each of them. Its derivative is that of the sum of what all
+    ranks compute from it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        result = x.clone()
+        distributed.all_reduce(result)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return SumOverRanks.forward(ctx, gradient)
+
+
+def every_rank_s(batches: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What each rank has of every batch, those of rank 0 first; arrays have the same shape everywhere."""
+    if num_ranks() == 1:
+        return list(batches)
+    gathered: list[list[Mapping[str, Any]]] = [[] for _ in range(num_ranks())]
+    for batch in batches:
+        arrays = {name: _of_every_rank(np.asarray(batch[name])) for name in sorted(batch)}
+        for number, found in enumerate(gathered):
+            found.append({name: every[number] for name, every in arrays.items()})
+    return [batch for found in gathered for batch in found]
+
+
+def _of_every_rank(array: np.ndarray) -> list[np.ndarray]:
+    mine = torch.from_numpy(array.reshape(-1)).to(device())
+    every = [torch.empty_like(mine) for _ in range(num_ranks())]
+    distributed.all_gather(every, mine)
+    return [one.cpu().numpy().reshape(array.shape) for one in every]
 
 
 def device() -> torch.device:

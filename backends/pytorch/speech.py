@@ -140,9 +140,8 @@ class MaskedBatchNorm(layers.BatchNorm):
             n = torch.clamp(torch.sum(mask), min=1)
             mean = torch.sum(x_BTD * mask, (0, 1)) / n
             var = torch.sum(torch.square(x_BTD - mean) * mask, (0, 1)) / n
+            mean, var = layers.of_global_batch(torch.sum(mask), mean, var)
             if how.update_batch_norm:
-                with torch.no_grad():
-                    self.running_mean.mul_(self.decay).add_(mean, alpha=1 - self.decay)
-                    self.running_var.mul_(self.decay).add_(var, alpha=1 - self.decay)
+                self.move_statistics(mean, var)
         factor = torch.rsqrt(var + self.eps) * (1 + self.weight)
         return ((x_BTD - mean) * factor + self.bias) * mask

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from backends.pytorch import layers, losses, metrics, placement
 from backends.pytorch.layers import BatchNorm, Dropout, Pass
+from backends.pytorch.replica import Replica
 from backends.pytorch.speech import SpecAugment
 from inputs import pipeline, transcripts
 from spec import bleu, initialization, parameters
@@ -106,10 +107,10 @@ class Workload(WorkloadInterface):
         """The model with its first values. `rng` is uint32[2]; equal keys give equal bits in every
         backend.
 
-        Seeds PyTorch's own generator too, which dropout draws from.
+        Seeds PyTorch's own generator too, which dropout draws from, on each rank with another seed.
         """
         seed = spec_rng.seed_of(rng)
-        torch.manual_seed(seed)
+        torch.manual_seed((seed + placement.rank()) % 2**64)
         params = {p.name: initialization.initial_value(p, seed) for p in self.parameters}
         return self.import_model(params, self.initial_state)
 
@@ -120,7 +121,7 @@ class Workload(WorkloadInterface):
         model = self.abstract_model().to_empty(device=placement.device())
         _set_constants(model)
         self.fill_model(model, params, state)
-        return model, None
+        return Replica(model) if placement.num_ranks() > 1 else model, None
 
     def fill_model(
         self, model: nn.Module, params: dict[str, np.ndarray], state: dict[str, np.ndarray]
@@ -211,7 +212,8 @@ class Workload(WorkloadInterface):
         with contextlib.nullcontext() if train else torch.no_grad():
             arguments = (self.inputs_of(augmented_and_preprocessed_input_batch), how)
             if self.message.precision.compute == Precision.BFLOAT16:
-                rounded = {name: p.bfloat16() for name, p in params.named_parameters()}
+                prefix = "module." if isinstance(params, Replica) else ""
+                rounded = {prefix + name: p.bfloat16() for name, p in params.named_parameters()}
                 logits = torch.func.functional_call(params, rounded, arguments)
             else:
                 logits = params(*arguments)
@@ -224,7 +226,11 @@ class Workload(WorkloadInterface):
         mask_batch: Tensor | None = None,
         label_smoothing: float = 0.0,
     ) -> dict[str, Tensor]:
-        """`summed`, `n_valid_examples` and `per_example` loss, over the batch of this process."""
+        """`summed`, `n_valid_examples` and `per_example` loss, over the batch of this process.
+
+        Of several processes, a submission adds up the first two (`torch.distributed.nn.all_reduce`) to
+        get the global batch's.
+        """
         per_example = losses.LOSSES[self.message.loss](label_batch, logits_batch, label_smoothing)
         sizes = losses.label_lengths(label_batch) if self.message.loss == CTC_LOSS else None
         return losses.reduced(per_example, mask_batch, sizes)
@@ -249,7 +255,9 @@ class Workload(WorkloadInterface):
     def evaluate(
         self, params: nn.Module, model_state: None, rng: np.ndarray, batches: Iterable[Batch]
     ) -> dict[str, float]:
-        """Metrics of one split. `batches` are of numpy arrays and have `weights`."""
+        """Metrics of one split, over all ranks. `batches` are this rank's, of numpy arrays, and have
+        `weights`.
+        """
         sums = []
         for batch in batches:
             placed = placement.place_batch(batch)
@@ -260,7 +268,8 @@ class Workload(WorkloadInterface):
                 found |= bleu.batch_counts(translations, batch, *self._language)
             sums.append(found)
         return spec_metrics.from_batches(
-            self.message.metrics, transcripts.sums_of(self.message, sums)
+            self.message.metrics,
+            placement.every_rank_s(transcripts.sums_of(self.message, sums)),
         )
 
     def translate_fn(self, params: nn.Module, batch: Batch) -> Tensor:
@@ -289,14 +298,26 @@ def shared_keep_mask(words: np.ndarray, site: str, shape: tuple[int, ...], rate:
     """A dropout mask from the specification's generator: the same in every backend for the same
     key.
     """
-    mask = spec_rng.keep_mask(spec_rng.dropout_key(words, site), shape, rate)
-    return torch.from_numpy(mask).to(placement.device())
+    mask = spec_rng.keep_mask(spec_rng.dropout_key(words, site), _global(shape, 0), rate)
+    return _own_part(mask, 0)
 
 
 def shared_uniform(words: np.ndarray, site: str, shape: tuple[int, ...]) -> Tensor:
-    """Uniform numbers on [0, 1) from the specification's generator, the same in every backend."""
-    numbers = spec_rng.uniform32(spec_rng.dropout_key(words, site), shape)
-    return torch.from_numpy(numbers).to(placement.device())
+    """Uniform numbers on [0, 1) from the specification's generator, the same in every backend: [any,
+    batch, ...].
+    """
+    numbers = spec_rng.uniform32(spec_rng.dropout_key(words, site), _global(shape, 1))
+    return _own_part(numbers, 1)
+
+
+def _global(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """The shape of an array for the global batch, which lies along `axis`."""
+    return (*shape[:axis], shape[axis] * placement.num_ranks(), *shape[axis + 1 :])
+
+
+def _own_part(array: np.ndarray, axis: int) -> Tensor:
+    part = np.split(array, placement.num_ranks(), axis)[placement.rank()]
+    return torch.from_numpy(part).to(placement.device())
 
 
 def as_tensor(array: np.ndarray) -> Tensor:

@@ -6,8 +6,10 @@ from backends.pytorch import placement
 
 
 def pytorch_setup() -> tuple[bool, int, torch.device, int]:
-    """(whether processes share the work, this one's number, its device, number of GPUs).
+    """(whether processes share the work, this one's rank, its device, number of devices at work).
 
-    One process does all the work here, whatever the environment says of others.
+    Of a process that works alone, the last is the number of GPUs that it sees.
     """
-    return False, 0, placement.device(), torch.cuda.device_count()
+    num_ranks = placement.num_ranks()
+    num_devices = num_ranks if num_ranks > 1 else torch.cuda.device_count()
+    return num_ranks > 1, placement.rank(), placement.device(), num_devices

@@ -5,6 +5,7 @@ Of a point this reads, where it has them: `dropout_rate` (otherwise the workload
 """
 
 import torch
+from torch import distributed
 
 from spec.interface import ForwardPassMode
 from submissions.common.batch_sizes import batch_size
@@ -71,10 +72,23 @@ def set_gradients(workload, model, model_state, batch, rng, point, update_batch_
         batch.get("weights"),
         label_smoothing=getattr(point, "label_smoothing", 0.0),
     )
-    mean_loss = loss["summed"] / loss["n_valid_examples"]
+    own_share, mean_loss = over_processes(loss["summed"], loss["n_valid_examples"])
     model.zero_grad(set_to_none=True)
-    mean_loss.backward()
-    return mean_loss.detach(), new_state
+    own_share.backward()
+    return mean_loss, new_state
+
+
+def over_processes(summed, n_valid_examples):
+    """(what this process takes the gradient of, the mean loss over the global batch). Of several
+    processes, the mean of the first is the second, as the mean of their gradients is what the model
+    gets.
+    """
+    if not distributed.is_initialized():
+        mean_loss = summed / n_valid_examples
+        return mean_loss, mean_loss.detach()
+    sums = torch.stack([summed.detach(), n_valid_examples])
+    distributed.all_reduce(sums)
+    return summed * (distributed.get_world_size() / sums[1]), sums[0] / sums[1]
 
 
 def take_step(optimizer, learning_rate):

@@ -77,6 +77,7 @@ def update_params(
     )
     summed_loss, n_valid_examples = loss_dict['summed'], loss_dict['n_valid_examples']
     if USE_PYTORCH_DDP:
+        summed_loss = dist_nn.all_reduce(summed_loss)
         n_valid_examples = dist_nn.all_reduce(n_valid_examples)
     (summed_loss / n_valid_examples).backward()
     for name in ('rotation', 'adam'):
