@@ -1,6 +1,7 @@
 """What every reader makes of a log: trials, and whatever was wrong with the files."""
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -115,6 +116,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+@functools.cache
 def natural(label: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key that puts trial_2 before trial_10, different for different labels."""
     parts = re.split(r"([0-9]+)", label)
