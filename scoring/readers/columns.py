@@ -110,8 +110,9 @@ def _read_flawless(
     header = data[:BLOCK].partition(b"\n")[0].decode("ascii", "replace").split(",")
     num_lines = data.count(b"\n")
     if (
-        any(odd in data for odd in (b" ", b"\t", b"\r", b"\n\n"))
+        any(odd in data for odd in (b" ", b"\t", b"\r"))
         or not (data.isascii() and data.endswith(b"\n") and all(header))
+        or len(header) < 2  # where a blank line has as many commas as a row
         or len(set(header)) != len(header)
         or data.count(b",") != num_lines * (len(header) - 1)
     ):

@@ -26,6 +26,7 @@ EVALS_NAME = re.compile(r"evals_(v\d+)_(external|self)_(.+)")
 IDENTITY = ("workload", "framework", "study", "trial")
 FRAMEWORKS = ("jax", "pytorch", "")  # empty where it is not known
 NUMBERS = (STEP, TIME, EVAL_TIME, TOTAL)
+MAX_HEADER_BYTES = 2**16
 METRICS = ("val_metric", "val_loss")  # of what there is, what scores and checks need
 
 
@@ -42,7 +43,8 @@ class Row:
 
 def kind(data: bytes) -> str | None:
     """`evals`, `trials`, or None for another csv."""
-    header = set(data.partition(b"\n")[0].decode("utf-8-sig", "replace").strip().split(","))
+    start = data[:MAX_HEADER_BYTES].partition(b"\n")[0]
+    header = set(start.decode("utf-8-sig", "replace").strip().split(","))
     if {*IDENTITY, STEP, TIME, "val_metric"} <= header:
         return "evals"
     return "trials" if {"submission", *IDENTITY, "has_eval_csv"} <= header else None
