@@ -172,3 +172,31 @@ def test_blocks_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     assert numbers["a"].tolist() == list(range(99))
     assert numbers[LINE].tolist() == list(range(2, 101))
     assert words["w"] == tuple("xy"[k % 2] for k in range(99)) and not ledger.problems
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "1,x",
+        "1,x,2,3",
+        " 1,x,2",
+        "1,x,2\r",
+        "nan,x,2",
+        "inf,x,2",
+        "1,x,-2",
+        "1,x,",
+        "é,x,2",
+        "",
+        "y,x,2",
+    ],
+)
+def test_the_fast_way_leaves_every_doubt_to_the_careful_one(row: str) -> None:
+    good = "a,w,score\n,x,2.5\n1,,2.5\n"
+    assert _read_flawless(good.encode(), is_number, ("w",)) is not None
+    assert _read_flawless(f"{good}{row}\n".encode(), is_number, ("w",)) is None
+    assert _read_flawless(f"{good}1,x,2".encode(), is_number, ("w",)) is None
+
+
+def test_the_fast_way_does_not_fill_up_a_short_row() -> None:
+    assert _read_flawless(b"score,w,a\n1,x,2\n1,x,\n", is_number, ("w",)) is not None
+    assert _read_flawless(b"score,w,a\n1,x,2\n1,x\n", is_number, ("w",)) is None
