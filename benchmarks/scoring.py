@@ -5,16 +5,20 @@
 Three ledgers: one in the official layout on disk, as large as that of six submissions of v0.5 with
 all its metadata; the same as tidy tables; and one in memory that grows to 200 submissions on 20
 workloads. With --logs, a folder of published logs is read too. Each row is a process of its own.
+A second table has the whole command, from its start to the report that it writes, on tables on disk
+that grow to the same 200 submissions.
 """
 
 import argparse
 import multiprocessing
+import os
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +35,8 @@ from scoring.tables import text_table
 from spec.loading import load_ruleset, load_workload, names
 
 NUM_STUDIES = NUM_TRIALS = 5
+COUNTS = (25, 50, 100, 200)
+WRITTEN = 4  # tables of submissions that are written; the others are links to them
 HYPERPARAMETERS = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1}
 Row = tuple[str, ...]
 
@@ -68,8 +74,8 @@ def made_up(num_submissions: int, rules: Rules, num_rows: int, *, seed: int = 0)
     return trials
 
 
-def write_tidy(trials: Sequence[Trial], rules: Rules, folder: Path) -> None:
-    """The same as one table a submission."""
+def write_tidy(trials: Sequence[Trial], rules: Rules, folder: Path, ending: str) -> None:
+    """The same as one table a submission, .csv or .csv.xz."""
     header = "workload,framework,study,trial,global_step,accumulated_submission_time,"
     texts: dict[str, list[str]] = {}
     for trial in trials:
@@ -84,7 +90,8 @@ def write_tidy(trials: Sequence[Trial], rules: Rules, folder: Path) -> None:
     for name, lines in texts.items():
         path = folder / f"evals_v05_external_{name}.csv"
         path.write_text("\n".join([*lines, ""]))
-        subprocess.run(["xz", "-q", path], check=True)
+        if ending == ".csv.xz":
+            subprocess.run(["xz", "-q", path], check=True)
 
 
 def measured(label: str, what: Callable[..., Row], *args: object) -> list[str]:
@@ -118,6 +125,36 @@ def score_in_memory(num_submissions: int, num_workloads: int, num_rows: int) -> 
     rules = resolve(load_ruleset("v0.5", "external"), [], scored[:num_workloads])
     trials = made_up(num_submissions, rules, num_rows)
     return (f"{len(trials):,}", "-", *_scored(Ledger(trials), rules))
+
+
+def run_command(places: Sequence[Path], *options: str) -> Row:
+    """Seconds of the clock and of the processors that `tandem score` takes, and the page's size."""
+    with tempfile.TemporaryDirectory() as folder:
+        logs = [str(place) for place in places]
+        command = [sys.executable, "-m", "cli.main", "score", *logs, "--out", folder, *options]
+        start = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        seconds = time.perf_counter() - start
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)  # of this one; see `measured`
+        text = (Path(folder) / "report.html").read_text()
+        cells = (f"{seconds:.2f}", f"{used.ru_utime + used.ru_stime:.2f}")
+        return (*cells, f"{used.ru_maxrss / 1024:.0f}", f"{len(text) / 1e6:.2f}", _opened(text))
+
+
+def command_rows(folder: Path, counts: Sequence[int], num_workloads: int) -> Iterator[list[str]]:
+    """The command on so many submissions: links to the tables of a few, under other names."""
+    scored = [name for name in names("workloads") if "v0.5" in load_workload(name).rules]
+    scored = scored[:num_workloads]
+    rules = resolve(load_ruleset("v0.5", "external"), [], scored)
+    write_tidy(made_up(WRITTEN, rules, 200), rules, folder / "few", ".csv")
+    tables_written = sorted((folder / "few").iterdir())
+    options = ["--rules", "v0.5", "--ruleset", "external", "--workloads", ",".join(scored)]
+    for count in counts:
+        many = folder / f"{count}"
+        many.mkdir()
+        for k in range(count):
+            os.link(tables_written[k % WRITTEN], many / f"evals_v05_external_submission_{k}.csv")
+        yield measured(f"{count} x {num_workloads}", run_command, [many], *options)[:-1]
 
 
 def _scored(ledger: Ledger, rules: Rules) -> Row:
@@ -162,16 +199,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         trials = made_up(6, rules, 60)
         write_trials(trials, Path(folder) / "raw")
-        write_tidy(trials, rules, Path(folder) / "tidy")
+        write_tidy(trials, rules, Path(folder) / "tidy", ".csv.xz")
         rows.append(measured("raw layout, 6 submissions", score_logs, Path(folder) / "raw", "v0.5"))
         rows.append(measured("tidy .xz, the same", score_logs, Path(folder) / "tidy", "v0.5"))
     if args.logs:
         rows.append(measured(str(args.logs), score_logs, args.logs, "v0.5"))
-    for num_submissions in (25, 50, 100, 200):
+    for num_submissions in COUNTS:
         label = f"in memory, {num_submissions} x 20"
         rows.append(measured(label, score_in_memory, num_submissions, 20, 200))
     header = ["ledger", "trials", "read s", "score s", "resample s", "audit s", "page s", "page MB"]
     print(text_table([*header, "browser s", "peak MiB"], rows))
+    with tempfile.TemporaryDirectory() as folder:
+        rows = list(command_rows(Path(folder), COUNTS, 20))
+    if args.logs:
+        rows.append(measured(str(args.logs), run_command, [args.logs], "--rules", "v0.5")[:-1])
+    header = ["tandem score", "clock s", "processor s", "peak MiB", "page MB", "browser s"]
+    print(f"\n{text_table(header, rows)}")
 
 
 if __name__ == "__main__":

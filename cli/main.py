@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness import command, submission
-from harness.errors import UsageError
 from spec.command_line import USAGE_ERROR, OneLineParser
 from spec.loading import SpecError
 from spec.user_paths import user_path
@@ -70,6 +68,8 @@ _EXTRAS = {"jax": "jax", "jaxlib": "jax", "flax": "jax", "optax": "jax", "torch"
 
 
 def _run(argv: Sequence[str]) -> int:
+    from harness import command
+
     parser = OneLineParser(prog="tandem run", add_help=False, allow_abbrev=False)
     parser.add_argument("--backend", choices=FRAMEWORKS)
     chosen, others = parser.parse_known_args(argv)
@@ -86,6 +86,9 @@ def _run(argv: Sequence[str]) -> int:
 
 def _published_module(argv: Sequence[str]) -> Path | None:
     """The file of the submission if it is one written for the official runner."""
+    from harness import submission
+    from harness.errors import UsageError
+
     parser = OneLineParser(prog="tandem run", add_help=False, allow_abbrev=False)
     parser.add_argument("--submission", default="")
     name = parser.parse_known_args(argv)[0].submission

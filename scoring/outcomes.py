@@ -11,7 +11,7 @@ import numpy as np
 
 from scoring.records import STEP, Array, Trial
 from scoring.rules import WorkloadRules
-from scoring.times import Hit
+from scoring.times import Hit, median
 
 
 class Ending(enum.Enum):
@@ -131,4 +131,4 @@ def _end_of_loop(trial: Trial, rules: WorkloadRules) -> Outcome:
 
 def _usual_gap(values: Array) -> float:
     """How far the next value may be off, and some more; 0 where there is one value alone."""
-    return 1.5 * float(np.median(np.diff(values))) if len(values) > 1 else 0.0
+    return 1.5 * float(median(np.diff(values))) if len(values) > 1 else 0.0

@@ -1,6 +1,8 @@
 """What every reader makes of a log: trials, and whatever was wrong with the files."""
 
+import collections
 import dataclasses
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -18,6 +20,7 @@ TOTAL = "total_duration"
 PREEMPTION = "preemption_count"
 LOGGING_TIME = "accumulated_logging_time"
 NO_ROWS: Array = np.empty(0)
+MAX_TOLD = 100  # problems of one file that are told one by one
 ROUNDED = 1e-6  # relative error of a loss in a tidy table
 
 
@@ -100,12 +103,26 @@ class Ledger:
 
     trials: list[Trial] = dataclasses.field(default_factory=list)
     problems: list[Problem] = dataclasses.field(default_factory=list)
+    _told: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    _more: dict[str, int] = dataclasses.field(default_factory=dict)  # path -> place in problems
 
     def error(self, path: str, text: str, line: int = 0) -> None:
-        self.problems.append(Problem(path, line, text))
+        self._add(Problem(path, line, text))
 
     def note(self, path: str, text: str, line: int = 0) -> None:
-        self.problems.append(Problem(path, line, text, is_error=False))
+        self._add(Problem(path, line, text, is_error=False))
+
+    def _add(self, problem: Problem) -> None:
+        """Tells so many problems of a file one by one, and the number of those after them."""
+        self._told[problem.path] += 1
+        if (more := self._told[problem.path] - MAX_TOLD) <= 0:
+            self.problems.append(problem)
+            return
+        place = self._more.setdefault(problem.path, len(self.problems))
+        is_error = problem.is_error or (more > 1 and self.problems[place].is_error)
+        self.problems[place : place + 1] = [
+            Problem(problem.path, 0, f"{more} more problems", is_error)
+        ]
 
 
 def printable(text: str) -> str:
@@ -115,6 +132,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+@functools.cache
 def natural(label: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key that puts trial_2 before trial_10, different for different labels."""
     parts = re.split(r"([0-9]+)", label)

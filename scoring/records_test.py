@@ -93,3 +93,15 @@ def test_one_evaluation_under_another_framework_renames_nobody() -> None:
 def test_an_empty_folder_of_the_other_framework_splits_nothing() -> None:
     trials = [make_trial([0.2], framework="jax"), make_trial([], framework="pytorch")]
     assert {t.submission for t in records.merge(Ledger(trials)).trials} == {"adamw"}
+
+
+def test_problems_of_a_file_are_told_up_to_a_number_and_counted_after_it() -> None:
+    ledger = Ledger()
+    ledger.note("a", "an oddity")
+    for line in range(250):
+        ledger.error("b", "wrong", line)
+    ledger.note("c", "another")
+    told = [problem for problem in ledger.problems if problem.path == "b"]
+    assert len(told) == 101 and told[99].line == 99
+    assert (told[100].text, told[100].is_error) == ("150 more problems", True)
+    assert [problem.path for problem in ledger.problems][::102] == ["a", "c"]

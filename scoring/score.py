@@ -61,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         rules = _rules(args, _ruleset(made_for, ledger.trials), ledger.trials)
         return _score(args, rules, ledger)
+    except BrokenPipeError:  # the reader of the output has seen enough
+        raise
     except (SpecError, ExportError, OSError) as error:  # OSError: --out or --export is no folder
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR

@@ -329,3 +329,10 @@ def test_scoring_loads_no_framework_and_no_plotting() -> None:
     code = "import sys, scoring.score; print(*{'jax', 'torch', 'matplotlib'} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_a_title_counts_many_workloads(logs: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main([str(logs), *V05, "--workloads", "criteo1tb,ogbg,wmt"]) == 0
+    assert "over criteo1tb, ogbg, wmt alone" in capsys.readouterr().out
+    assert main([str(logs), *V05, "--workloads", "criteo1tb,ogbg,wmt,fastmri"]) == 0
+    assert "over 4 chosen workloads alone" in capsys.readouterr().out

@@ -17,6 +17,8 @@ from scoring.outcomes import Ending
 from scoring.records import Array, Problem, printable
 from scoring.uncertainty import Intervals
 
+MAX_IN_TITLE = 3  # workloads that a title names
+
 
 @dataclasses.dataclass(frozen=True)
 class Report:
@@ -35,7 +37,9 @@ class Report:
         if self.is_standard:
             return f"AlgoPerf {board.rules.name} tuning, {board.method} method"
         what = f"{board.rules.name} tuning, {board.method} method"
-        return f"{what}, over {', '.join(board.rules.base)} alone (no AlgoPerf score)"
+        base = board.rules.base
+        over = ", ".join(base) if len(base) <= MAX_IN_TITLE else f"{len(base)} chosen workloads"
+        return f"{what}, over {over} alone (no AlgoPerf score)"
 
 
 def report(

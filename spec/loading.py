@@ -5,6 +5,7 @@ A file is found by its place: spec/workloads/<name>.textproto and so on. There i
 
 import difflib
 import functools
+import glob
 import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -29,8 +30,8 @@ def names(folder: str) -> list[str]:
     """Names of all files in a folder of the specification (`workloads`, `rulesets`, `hardware`),
     sorted.
     """
-    root = ROOT / folder
-    return sorted(str(path.relative_to(root).with_suffix("")) for path in root.rglob("*.textproto"))
+    found = glob.glob("**/*.textproto", root_dir=ROOT / folder, recursive=True)
+    return sorted(path.removesuffix(".textproto") for path in found)
 
 
 def read_message(path: Path, message_type: Callable[[], M]) -> M:

@@ -14,8 +14,8 @@ from typing import BinaryIO
 from scoring.records import Ledger
 
 ENDINGS = (".tar", ".tar.xz", ".tar.gz", ".tgz", ".tar.bz2")
-MAX_FILE_BYTES = 256 * 2**20
-MAX_KEPT_BYTES = 512 * 2**20  # of all files of an archive
+MAX_FILE_BYTES = 64 * 2**20
+MAX_KEPT_BYTES = 256 * 2**20  # of all files of an archive
 MAX_ARCHIVE_BYTES = 4 * 2**30  # of an archive when it is decompressed
 MAX_MEMBERS = 2_000_000
 LONG = "measurements.csv"  # of which the first and the last line say all that is used

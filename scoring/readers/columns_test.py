@@ -1,27 +1,35 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scoring.readers.columns import read_columns
+from scoring.readers import columns
+from scoring.readers.columns import LARGE, LINE, Run, _read_flawless, read_columns
 from scoring.records import Ledger
 
 
 def read(text: str, texts: tuple[str, ...] = ()) -> tuple[dict, dict, Ledger]:
     ledger = Ledger()
-    numbers, words = read_columns(
-        text.encode(),
-        "f.csv",
-        ledger,
-        is_number=lambda name: name not in ("w", "skip"),
-        texts=texts,
-    )
-    return numbers, words, ledger
+    numbers, runs = read_columns(text.encode(), "f.csv", ledger, is_number=is_number, texts=texts)
+    keys = cells_of(runs)
+    return numbers, {name: tuple(key[i] for key in keys) for i, name in enumerate(texts)}, ledger
+
+
+def is_number(name: str) -> bool:
+    return name not in ("w", "skip")
+
+
+def cells_of(runs: Sequence[Run]) -> list[tuple[str, ...]]:
+    return [key for key, rows in runs for _ in range(rows.start, rows.stop)]
 
 
 def test_numbers_texts_and_empty_cells() -> None:
     numbers, texts, ledger = read("a,w,b,skip\n1,x,,?\n2.5,y,1e-3,?\n", ("w",))
     assert numbers["a"].tolist() == [1, 2.5]
     np.testing.assert_array_equal(numbers["b"], [np.nan, 1e-3])
-    assert texts == {"w": ["x", "y"]}
+    assert texts == {"w": ("x", "y")}
     assert "skip" not in numbers and not ledger.problems
 
 
@@ -38,7 +46,7 @@ def test_a_row_that_does_not_fit_is_left_out_and_reported_with_its_line(
 ) -> None:
     numbers, texts, ledger = read(f"a,w,b\n1,x,2\n{row}\n3,z,4\n", ("w",))
     assert (numbers["a"].tolist(), numbers["b"].tolist()) == ([1, 3], [2, 4])
-    assert texts["w"] == ["x", "z"]
+    assert texts["w"] == ("x", "z")
     (problem,) = ledger.problems
     assert (problem.path, problem.line, problem.is_error) == ("f.csv", 3, True)
     assert reason in problem.text
@@ -104,5 +112,91 @@ def test_a_last_row_without_a_newline_is_torn() -> None:
 
 def test_bytes_that_are_no_text_are_reported() -> None:
     ledger = Ledger()
-    assert read_columns(b"\xff\xfe", "f.csv", ledger, is_number=lambda _: True) == ({}, {})
+    assert read_columns(b"\xff\xfe", "f.csv", ledger, is_number=lambda _: True) == ({}, [])
     assert "is not text" in ledger.problems[0].text
+
+
+CELLS = st.sampled_from(["1", "2.5", "-3e-2", "", "x", "0.30000000000000004", "nan", "inf", "1_0"])
+ODD_TEXT = st.text(alphabet="1.e-+,\n\r\t \x0b\x0c\x00\"'#é", max_size=12)
+HEADERS = st.sampled_from(["a,w,score", "w,a,skip", "score,a,w", "a,w,a", "w,a,"])
+
+
+@given(HEADERS, st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=6), ODD_TEXT, st.booleans())
+def test_the_fast_way_gives_what_the_careful_one_does_or_nothing(
+    header: str, rows: list[tuple[str, str, str]], odd: str, ends: bool
+) -> None:
+    lines = [header, *map(",".join, rows), odd] if odd else [header, *map(",".join, rows)]
+    text = "\n".join(lines) + "\n" * ends
+    fast = _read_flawless(text.encode(), is_number, ("w",))
+    if fast is not None:
+        numbers, words, ledger = read(text, ("w",))
+        assert not ledger.problems
+        assert fast[0].keys() == numbers.keys()
+        for name, values in numbers.items():
+            np.testing.assert_array_equal(fast[0][name], values)
+        assert [cell for (cell,) in cells_of(fast[1])] == list(words["w"])
+
+
+def test_a_large_table_reads_as_its_small_parts_do() -> None:
+    rows = [f"{k}.25,{'xyz'[k // 9 % 3]},{k / 7!r}\n" for k in range(20_000)]
+    text = "a,w,score\n" + "".join(rows)
+    assert len(text) > LARGE and _read_flawless(text.encode(), is_number, ("w",))
+    numbers, words, ledger = read(text, ("w",))
+    assert numbers["score"].tolist() == [k / 7 for k in range(20_000)] and not ledger.problems
+    assert numbers[LINE][[0, -1]].tolist() == [2, 20_001]
+    assert list(words["w"]) == ["xyz"[k // 9 % 3] for k in range(20_000)]
+
+
+def test_a_fault_in_a_large_table_is_reported_with_its_line() -> None:
+    text = "a,b\n" + "1.5,2.5\n" * 40_000 + "x,3\n" + "1.5,2.5\n"
+    numbers, _, ledger = read(text)
+    assert len(text) > LARGE and len(numbers["a"]) == 40_001
+    assert [problem.line for problem in ledger.problems] == [40_002]
+
+
+def test_a_file_of_faults_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are read in blocks: those of the first count, and what is left out is said."""
+    monkeypatch.setattr(columns, "MAX_LEFT_OUT", 10)
+    monkeypatch.setattr(columns, "BLOCK", 64)
+    numbers, _, ledger = read("a,b\n1,2\n" + "\n" * 500 + "3,4\n")
+    assert numbers["a"].tolist() == [1]
+    assert "no table" in ledger.problems[-1].text
+    assert len(ledger.problems) < 100
+
+
+def test_blocks_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "BLOCK", 16)
+    numbers, words, ledger = read(
+        "a,w\n" + "".join(f"{k},{'xy'[k % 2]}\n" for k in range(99)), ("w",)
+    )
+    assert numbers["a"].tolist() == list(range(99))
+    assert numbers[LINE].tolist() == list(range(2, 101))
+    assert words["w"] == tuple("xy"[k % 2] for k in range(99)) and not ledger.problems
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "1,x",
+        "1,x,2,3",
+        " 1,x,2",
+        "1,x,2\r",
+        "nan,x,2",
+        "inf,x,2",
+        "1,x,-2",
+        "1,x,",
+        "é,x,2",
+        "",
+        "y,x,2",
+    ],
+)
+def test_the_fast_way_leaves_every_doubt_to_the_careful_one(row: str) -> None:
+    good = "a,w,score\n,x,2.5\n1,,2.5\n"
+    assert _read_flawless(good.encode(), is_number, ("w",)) is not None
+    assert _read_flawless(f"{good}{row}\n".encode(), is_number, ("w",)) is None
+    assert _read_flawless(f"{good}1,x,2".encode(), is_number, ("w",)) is None
+
+
+def test_the_fast_way_does_not_fill_up_a_short_row() -> None:
+    assert _read_flawless(b"score,w,a\n1,x,2\n1,x,\n", is_number, ("w",)) is not None
+    assert _read_flawless(b"score,w,a\n1,x,2\n1,x\n", is_number, ("w",)) is None

@@ -1,6 +1,7 @@
 """Trials from our own event logs: one JSON form of `spec.event_pb2.Event` a line."""
 
 import dataclasses
+import io
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from scoring.records import (
 from spec import event_pb2, ruleset_pb2, submission_pb2, timeline, timing_pb2
 
 FILE = "events.jsonl"
+MAX_EVENT_BYTES = 2**22
 
 
 def read_trial(folder: Folder, ledger: Ledger) -> None:
@@ -77,7 +79,7 @@ def _events(data: bytes, origin: str, ledger: Ledger) -> Iterator[tuple[int, eve
     number again. A line that cannot be read and whose number is missing is a loss.
     """
     expected, torn = 0, []
-    for line, text in enumerate(data.split(b"\n"), start=1):
+    for line, text in enumerate(io.BytesIO(data), start=1):
         if not text.strip():
             continue
         event = _event(text)
@@ -102,6 +104,8 @@ def _events(data: bytes, origin: str, ledger: Ledger) -> Iterator[tuple[int, eve
 
 
 def _event(text: bytes) -> event_pb2.Event | None:
+    if len(text) > MAX_EVENT_BYTES:
+        return None
     try:
         return json_format.ParseDict(
             json.loads(text), event_pb2.Event(), ignore_unknown_fields=True

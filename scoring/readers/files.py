@@ -102,7 +102,10 @@ def _is_plain(path: Path, ledger: Ledger) -> bool:
 def _read(path: Path, ledger: Ledger) -> bytes:
     """The content; nothing, and reported, where it cannot be read."""
     try:
-        return path.read_bytes()
+        if path.stat().st_size <= archives.MAX_FILE_BYTES:
+            return path.read_bytes()
+        ledger.error(str(path), f"left out: more than {archives.MAX_FILE_BYTES} bytes")
+        return b""
     except OSError as error:
         ledger.error(str(path), f"cannot be read: {error.strerror}")
         return b""

@@ -246,3 +246,13 @@ def test_what_the_system_does_not_let_us_read_is_reported(
     assert [trial.num_evaluations for trial in ledger.trials] == [0]
     assert f"{folder}/eval_measurements.csv: cannot be read: Permission denied" in errors(ledger)
     assert f"{tmp_path}/hidden: cannot be read: Permission denied" in errors(ledger)
+
+
+def test_a_file_that_is_too_large_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_trial(make_trial([0.2]), tmp_path)
+    monkeypatch.setattr(archives, "MAX_FILE_BYTES", 10)
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].num_evaluations == 0
+    assert any("more than 10 bytes" in error for error in errors(ledger))

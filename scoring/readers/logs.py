@@ -1,13 +1,20 @@
 """Find and read all logs at some places, whatever their format."""
 
+import collections
 import concurrent.futures
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from scoring.readers import events, official, tidy
 from scoring.readers.files import Folder, decompressed, folders
 from scoring.records import Ledger, merge, only_made_for
+
+MAX_AHEAD = 8  # tables that are decompressed before they are read
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def read_logs(places: Iterable[Path], made_for: tuple[str, str] | None = None) -> Ledger:
@@ -50,13 +57,25 @@ def _read_folder(folder: Folder, ledger: Ledger, tables: list[tuple[Folder, str]
         tables += [(folder, name) for name in folder.files if name.endswith((".csv", ".csv.xz"))]
 
 
+def _ahead(
+    pool: concurrent.futures.Executor, function: Callable[[T], R], arguments: Iterable[T]
+) -> Iterator[R]:
+    """The results in order, of which at most a few wait to be taken."""
+    waiting: collections.deque[concurrent.futures.Future[R]] = collections.deque()
+    for argument in arguments:
+        waiting.append(pool.submit(function, argument))
+        if len(waiting) > MAX_AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
 def _read_tables(tables: list[tuple[Folder, str]], ledger: Ledger) -> None:
     """Reads tidy tables. Decompression, most of the work, runs on all processors."""
     rows: list[tidy.Row] = []
     evaluations: dict[tidy.Made, str] = {}
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        contents = pool.map(lambda table: decompressed(table[0], table[1], ledger), tables)
-        for (folder, name), data in zip(tables, contents, strict=True):
+        for (folder, name), data in _ahead(pool, lambda t: (t, decompressed(*t, ledger)), tables):
             if data is None:
                 continue
             origin = f"{folder.origin}/{name}"

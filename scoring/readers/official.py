@@ -18,6 +18,7 @@ TRIAL = re.compile(r"trial_\d+")  # the official reader asks for this beginning 
 WORKLOAD = re.compile(r"(.+)_(jax|pytorch)")
 TUNINGS = ("external_tuning", "self_tuning")
 TIMESTAMP = re.compile(r"-\d{4}-\d{2}-\d{2}-\d{2}-\d{2}-\d{2}$")  # of a re-run beside the first run
+MAX_JSON_BYTES = 2**22
 EVALUATIONS = "eval_measurements.csv"
 # Cells of the row that the runner writes when its loop has ended.
 LAST_ROW = {STEP, "score", PREEMPTION}
@@ -149,8 +150,12 @@ def _newest_json(folder: Folder, prefix: str, ledger: Ledger) -> Mapping[str, ob
 
 def _json(folder: Folder, name: str, ledger: Ledger) -> Mapping[str, object]:
     origin = f"{folder.origin}/{name}"
+    data = folder.files[name]()
+    if len(data) > MAX_JSON_BYTES:
+        ledger.error(origin, f"more than {MAX_JSON_BYTES} bytes; it plays no part in the score")
+        return {}
     try:
-        content = json.loads(folder.files[name]())
+        content = json.loads(data)
     except (ValueError, RecursionError) as error:
         ledger.error(
             origin,

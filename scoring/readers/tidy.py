@@ -9,7 +9,6 @@ import csv
 import dataclasses
 import functools
 import io
-import itertools
 import json
 import math
 import re
@@ -17,9 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from scoring.readers.columns import LFS_POINTER, NUMBER, read_columns
+from scoring.readers.columns import LFS_POINTER, NUMBER, Run, read_columns
 from scoring.readers.rows import LINE, checked, known_target
-from scoring.records import EVAL_TIME, STEP, TIME, TOTAL, Array, Facts, Ledger, Trial
+from scoring.records import EVAL_TIME, STEP, TIME, TOTAL, Facts, Ledger, Trial
 from spec import metrics
 from spec.loading import SpecError, load_workload
 
@@ -27,10 +26,10 @@ EVALS_NAME = re.compile(r"evals_(v\d+)_(external|self)_(.+)")
 IDENTITY = ("workload", "framework", "study", "trial")
 FRAMEWORKS = ("jax", "pytorch", "")  # empty where it is not known
 NUMBERS = (STEP, TIME, EVAL_TIME, TOTAL)
+MAX_HEADER_BYTES = 2**16
 METRICS = ("val_metric", "val_loss")  # of what there is, what scores and checks need
 
 
-Key = tuple[str, ...]
 Made = tuple[str, tuple[str, str]]  # a submission and what its trials were made for
 
 
@@ -44,7 +43,8 @@ class Row:
 
 def kind(data: bytes) -> str | None:
     """`evals`, `trials`, or None for another csv."""
-    header = set(data.partition(b"\n")[0].decode("utf-8-sig", "replace").strip().split(","))
+    start = data[:MAX_HEADER_BYTES].partition(b"\n")[0]
+    header = set(start.decode("utf-8-sig", "replace").strip().split(","))
     if {*IDENTITY, STEP, TIME, "val_metric"} <= header:
         return "evals"
     return "trials" if {"submission", *IDENTITY, "has_eval_csv"} <= header else None
@@ -62,15 +62,14 @@ def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> Mad
     match = EVALS_NAME.fullmatch(stem)
     version, tuning, submission = match.groups() if match else ("", "", stem)
     facts = Facts(made_for=(_with_dot(version), tuning))
-    numbers, texts = read_columns(
+    numbers, runs = read_columns(
         data,
         origin,
         ledger,
         is_number=lambda name: name in NUMBERS or name in METRICS,
         texts=IDENTITY,
     )
-    keys = list(zip(*(texts.get(name, []) for name in IDENTITY), strict=True))
-    for key, rows in _by_key(keys).items():
+    for key, rows in _by_key(runs).items():
         try:
             identity = _trial_names(*key)
         except ValueError as error:
@@ -86,17 +85,12 @@ def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> Mad
     return submission, facts.made_for
 
 
-def _by_key(keys: Sequence[Key]) -> dict[Key, slice | Array]:
+def _by_key(runs: Sequence[Run]) -> dict[tuple[str, ...], slice | np.ndarray]:
     """The rows of each key. Mostly they stand together: a slice copies nothing."""
-    runs: dict[Key, list[slice]] = {}
-    start = 0
-    for key, same in itertools.groupby(keys):
-        stop = start + len(list(same))
-        runs.setdefault(key, []).append(slice(start, stop))
-        start = stop
-    return {
-        key: found[0] if len(found) == 1 else np.r_[tuple(found)] for key, found in runs.items()
-    }
+    found: dict[tuple[str, ...], list[slice]] = {}
+    for key, rows in runs:
+        found.setdefault(key, []).append(rows)
+    return {key: rows[0] if len(rows) == 1 else np.r_[tuple(rows)] for key, rows in found.items()}
 
 
 def _trial_names(
