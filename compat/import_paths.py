@@ -102,20 +102,34 @@ def own_modules(imported: Iterable[str], folder: Path) -> dict[str, str]:
     dotted paths in it.
 
     A name is taken as it is, or from behind the folder's name on, or as far as its end is a file in
-    the folder, for folders have been renamed and moved.
+    the folder or deeper in it, for folders have been renamed and moved, and their parts have been
+    roots of their own.
     """
     own: dict[str, str] = {}
+    places = _places(folder)
     for name in sorted(imported, key=lambda name: name.count(".")):
         owner, _, _ = name.rpartition(".")
         if owner in own and not _directory(folder, own[owner]).is_dir():
             continue  # something in that file
-        relative = next((p for p in _candidates(name, folder.name) if _is_module(folder, p)), None)
+        candidates = _candidates(name, folder.name, places)
+        relative = next((p for p in candidates if _is_module(folder, p)), None)
         if relative:
             own[name] = relative
     return own
 
 
-def _candidates(name: str, folder_name: str) -> Iterable[str]:
+def _places(folder: Path) -> list[str]:
+    """The dotted paths, each with a dot at its end, of a folder and all in it, the highest first."""
+    files = [file.relative_to(folder) for file in submission.own_files(folder)]
+    places = {above.parts for file in files for above in file.parents}
+    return ["".join(f"{part}." for part in parts) for parts in sorted(places, key=_by_depth)]
+
+
+def _by_depth(parts: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    return len(parts), parts
+
+
+def _candidates(name: str, folder_name: str, places: list[str]) -> Iterable[str]:
     """The dotted paths in the folder that a name may mean, likeliest first."""
     parts = name.split(".")
     if parts[0] in sys.stdlib_module_names or parts[0] in recognition.OFFICIAL_PACKAGES:
@@ -126,8 +140,8 @@ def _candidates(name: str, folder_name: str) -> Iterable[str]:
     if folder_name in parts:
         behind = len(parts) - parts[::-1].index(folder_name)
         yield ".".join(parts[behind:])
-    for start in range(1, len(parts)):
-        yield ".".join(parts[start:])
+    for start in range(len(parts)):
+        yield from (place + ".".join(parts[start:]) for place in places)
 
 
 def _is_module(folder: Path, relative: str) -> bool:

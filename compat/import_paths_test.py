@@ -15,6 +15,8 @@ FILES = (
     "muon.py",
     "optimizers/grafted.py",
     "optimizers/__init__.py",
+    "optimizers/utils/a.py",
+    "optimizers/utils/b.py",
     "utils/a.py",
 )
 
@@ -50,6 +52,9 @@ def no_traces() -> Iterator[None]:
         ("submissions_algorithms.external_tuning.mine.optimizers.grafted", "optimizers.grafted"),
         ("submissions_algorithms.external_tuning.other.optimizers.grafted", "optimizers.grafted"),
         ("submissions_algorithms.external_tuning.other.optimizers", "optimizers"),
+        ("grafted", "optimizers.grafted"),  # its folder was a root once
+        ("elsewhere.utils.b", "optimizers.utils.b"),
+        ("utils.a", "utils.a"),  # not that of optimizers
         ("submissions.self_tuning.mine.muon.Muon", None),
         ("submissions.self_tuning.mine.absent", None),
         ("torch.optim.muon", None),  # installed

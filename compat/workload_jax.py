@@ -1,8 +1,9 @@
 """A workload on JAX as published submissions see it.
 
-Parameters and model state carry their official names, which some algorithms classify them by. In the
-layout of v0.5, for submissions that call `jax.pmap`, arrays have a leading axis of devices:
-parameters, state and everything made of them stand there once for each, batches are split along it.
+Parameters and model state carry their official names, which some algorithms classify them by, and
+have their official shapes. In the layout of v0.5, for submissions that call `jax.pmap`, arrays have
+a leading axis of devices: parameters, state and everything made of them stand there once for each,
+batches are split along it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,9 +17,12 @@ from backends.jax import placement, run, workload
 from backends.jax.layers import Array
 from backends.jax.workload import Key, Tree
 from harness.backend import Batch
-from spec import official, parameters
-from spec.interface import ForwardPassMode
+from spec import parameters
+from spec.interface import ForwardPassMode, ParameterType, ShapeTuple
+from spec.official import arrays
 from spec.workload_pb2 import Workload as Message
+
+Forms = dict[str, tuple[str, tuple[int, ...]]]  # by name: another name and another shape
 
 
 class Workload(workload.Workload):
@@ -33,30 +37,35 @@ class Workload(workload.Workload):
     def __init__(self, message: Message, version: str, *, has_device_axis: bool):
         super().__init__(message, version)
         self._has_device_axis = has_device_axis
-        named = [p.name for p in self.parameters]
-        paths = official.jax_paths(message.model, [*named, *self.initial_state])
-        self._official = {
-            name if name in named else f"batch_stats.{name}": path.replace("/", ".")
-            for name, path in paths.items()
-        }
-        self._canonical = {theirs: ours for ours, theirs in self._official.items()}
+        self._official: Forms = {}
+        self._canonical: Forms = {}
+        for tensors in arrays.official_tensors(message.model, self.parameters, "jax"):
+            (path,), (part,) = tensors.names, tensors.parts
+            is_statistic = path.startswith("batch_stats/")
+            ours = f"batch_stats.{part.name}" if is_statistic else part.name
+            theirs = path.replace("/", ".")
+            self._official[ours] = theirs, tensors.shape
+            self._canonical[theirs] = ours, tuple(part.shape)
 
     @property
     def param_shapes(self) -> Tree:
-        return _renamed(super().param_shapes, self._official)
+        forms = [self._official[p.name] for p in self.parameters]
+        return parameters.unflatten({name: ShapeTuple(shape) for name, shape in forms})
 
     @property
     def model_params_types(self) -> Tree:
-        return _renamed(super().model_params_types, self._official)
+        types = {self._official[p.name][0]: ParameterType(p.type) for p in self.parameters}
+        return parameters.unflatten(types)
 
     def is_output_params(self, name: str) -> bool:
-        return super().is_output_params(self._canonical.get(name.replace("/", "."), name))
+        ours, _ = self._canonical.get(name.replace("/", "."), (name, ()))
+        return super().is_output_params(ours)
 
     def import_model(
         self, params: dict[str, np.ndarray], state: dict[str, np.ndarray]
     ) -> tuple[Tree, Tree]:
         trees = tuple(
-            _renamed(tree, self._official) for tree in super().import_model(params, state)
+            _in_form(tree, self._official) for tree in super().import_model(params, state)
         )
         named, statistics = jax_utils.replicate(trees) if self._has_device_axis else trees
         return named, statistics
@@ -75,7 +84,7 @@ class Workload(workload.Workload):
         if self._has_device_axis:
             params = jax.tree.map(lambda x: x[0], params)
             model_state = jax.tree.map(lambda x: x.mean(0), model_state)
-        return _renamed(params, self._canonical), _renamed(model_state, self._canonical)
+        return _in_form(params, self._canonical), _in_form(model_state, self._canonical)
 
     def model_fn(
         self,
@@ -88,15 +97,15 @@ class Workload(workload.Workload):
         dropout_rate: float | Array | None = None,
     ) -> tuple[Array, Tree]:
         logits, new_state = super().model_fn(
-            _renamed(params, self._canonical),
+            _in_form(params, self._canonical),
             augmented_and_preprocessed_input_batch,
-            _renamed(model_state, self._canonical),
+            _in_form(model_state, self._canonical),
             mode,
             rng,
             update_batch_norm,
             self.default_dropout_rate if dropout_rate is None else dropout_rate,
         )
-        return logits, _renamed(new_state, self._official)
+        return logits, _in_form(new_state, self._official)
 
 
 class Backend(run.Backend):
@@ -129,6 +138,10 @@ class Backend(run.Backend):
         return super().evaluate(params, model_state, rng, batches)
 
 
-def _renamed(tree: Tree, names: Mapping[str, str]) -> Tree:
-    flat = parameters.flatten(tree)
-    return parameters.unflatten({names[name]: value for name, value in flat.items()})
+def _in_form(tree: Tree, forms: Forms) -> Tree:
+    """The arrays of a tree under other names, in other shapes."""
+    flat = {
+        forms[name][0]: array.reshape(forms[name][1])
+        for name, array in parameters.flatten(tree).items()
+    }
+    return parameters.unflatten(flat)

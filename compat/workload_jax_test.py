@@ -13,15 +13,12 @@ from compat import workload_jax
 from compat.workload_jax import Backend, Workload
 from inputs import pipeline
 from spec import loading, parameters, rng
-from spec.interface import ForwardPassMode
+from spec.interface import ForwardPassMode, ShapeTuple
 
 KEY = rng.key_words(0, "init_model")
 RESNET = loading.load_workload("tiny/imagenet_resnet")  # has model state
+LANGUAGE_MODEL = loading.load_workload("tiny/finewebedu_lm")  # officially has joined heads
 TINY = [name for name in loading.names("workloads") if name.startswith("tiny/")]
-
-
-def batch_of(size: int) -> Any:
-    return next(pipeline.train_batches(RESNET, 0, size, 0))
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -40,10 +37,20 @@ def test_names_of_a_resnet() -> None:
     assert set(state["batch_stats"]["BatchNorm_init"]) == {"mean", "var"}
 
 
-def test_a_pass_is_the_backend_s() -> None:
-    ours = workload.Workload(RESNET, "v0.6")
-    theirs = Workload(RESNET, "v0.6", has_device_axis=False)
-    batch = placement.place_batch(batch_of(4))
+def test_arrays_have_official_shapes() -> None:
+    theirs = Workload(LANGUAGE_MODEL, "v0.6", has_device_axis=False)
+    attention = theirs.param_shapes["blocks_0"]["CausalAttn_0"]
+    assert attention["query"]["kernel"].shape_tuple == (32, 2, 16)
+    assert attention["attn_out_proj"]["kernel"].shape_tuple == (32, 32)
+    shapes = jax.tree.map(lambda x: ShapeTuple(x.shape), theirs.init_model_fn(KEY)[0])
+    assert shapes == theirs.param_shapes
+
+
+@pytest.mark.parametrize("message", [RESNET, LANGUAGE_MODEL], ids=lambda message: message.name)
+def test_a_pass_is_the_backend_s(message: Any) -> None:
+    ours = workload.Workload(message, "v0.6")
+    theirs = Workload(message, "v0.6", has_device_axis=False)
+    batch = placement.place_batch(next(pipeline.train_batches(message, 0, 4, 0)))
 
     @functools.partial(jax.jit, static_argnums=0)
     def logits_and_state(workload: Any, params: Any, state: Any) -> Any:
@@ -57,10 +64,11 @@ def test_a_pass_is_the_backend_s() -> None:
     assert jax.tree.all(jax.tree.map(np.array_equal, statistics, expected_state))
 
 
+@pytest.mark.parametrize("message", [RESNET, LANGUAGE_MODEL], ids=lambda message: message.name)
 @pytest.mark.parametrize("has_device_axis", [False, True])
-def test_arrays_come_back_to_the_bit(has_device_axis: bool) -> None:
-    theirs = Workload(RESNET, "v0.6", has_device_axis=has_device_axis)
-    expected = workload.Workload(RESNET, "v0.6")
+def test_arrays_come_back_to_the_bit(message: Any, has_device_axis: bool) -> None:
+    theirs = Workload(message, "v0.6", has_device_axis=has_device_axis)
+    expected = workload.Workload(message, "v0.6")
     exported = theirs.export_model(*theirs.init_model_fn(KEY))
     for found, wanted in zip(
         exported, expected.export_model(*expected.init_model_fn(KEY)), strict=True
@@ -83,7 +91,7 @@ def test_batches_are_split_over_devices(monkeypatch: pytest.MonkeyPatch) -> None
     backend = Backend(RESNET, "v0.6", has_device_axis=True)
     monkeypatch.setattr(backend, "num_devices", 2)
     monkeypatch.setattr(workload_jax.placement, "place_batch", lambda batch: batch)
-    batch = batch_of(6)
+    batch = next(pipeline.train_batches(RESNET, 0, 6, 0))
     placed = backend.place(batch)
     assert placed["inputs"].shape == (2, 3, *batch["inputs"].shape[1:])
     assert np.array_equal(placed["targets"].reshape(batch["targets"].shape), batch["targets"])

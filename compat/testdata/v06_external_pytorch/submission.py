@@ -6,7 +6,7 @@ import torch
 from algoperf import spec
 from algoperf.pytorch_utils import pytorch_setup
 from optimizers.grafted import GraftedSGD
-from submissions_algorithms.leaderboard.external_tuning.grafted_sgd.grafting_types import Grafting
+from submissions_algorithms.leaderboard.external_tuning.grafted_sgd.optimizers.grafting_types import Grafting
 
 USE_PYTORCH_DDP = pytorch_setup()[0]
 WORLD_SIZE = int(os.environ.get('WORLD_SIZE', 1))
