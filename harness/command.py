@@ -231,6 +231,8 @@ def _run(
     begun = None
     if arguments.resume and resuming.is_begun(folder):
         begun = resuming.read(folder, trial)
+        if begun.started.HasField("converted"):
+            trial.converted.CopyFrom(begun.started.converted)
         if begun.ended:
             return _repeat_end(begun.ended, begun, trial, folder)
     pipeline.open_source(trial.workload)  # data that is not there leaves no run folder behind
@@ -405,7 +407,7 @@ def set_up(
     trial.num_devices = backend.num_devices
     trial.num_parameters = backend.number_of_parameters()
     trial.provenance.accelerators[:] = backend.accelerators()
-    if begun and (changes := provenance.changes(begun.provenance, trial.provenance)):
+    if begun and (changes := provenance.changes(begun.started.provenance, trial.provenance)):
         changed = f"resumed with something else than before: {', '.join(changes)}"
         log.append(remark=Remark(message=changed))
     if workload.name in scored_workloads(trial.ruleset):

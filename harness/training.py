@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness import protocol
-from harness.checkpoint import Arrays, Checkpoint, Keeper
+from harness.checkpoint import CONVERTED, Arrays, Checkpoint, Keeper
 from harness.clock import Clock
 from harness.errors import Interrupted, printable
 from harness.events import EventLog
@@ -71,13 +71,7 @@ class Training:
         workload.metrics_logger = self.scalars
         self._params, self._model_state = workload.init_model_fn(self._random_state("init_model"))
         self._structure = backend.structure(self._params, self._model_state)
-        self._optimizer_state = submission.init_optimizer_state(
-            workload,
-            self._params,
-            self._model_state,
-            hyperparameters,
-            self._random_state("init_optimizer_state"),
-        )
+        self._optimizer_state = self._first_optimizer_state()
         self._prepare_for_eval = _prepare_for_eval(submission, self._timing, self._log)
         num_batches = 0
         if self._keeper and self._keeper.resumed:
@@ -95,6 +89,15 @@ class Training:
             {"train_state": types.MappingProxyType(self._train_state)}
             if submission.takes_train_state
             else {}
+        )
+
+    def _first_optimizer_state(self) -> Any:
+        return self._submission.init_optimizer_state(
+            self._backend.workload,
+            self._params,
+            self._model_state,
+            self._experiment.hyperparameters,
+            self._random_state("init_optimizer_state"),
         )
 
     def _random_state(self, purpose: str, step: int = 0) -> Any:
@@ -228,7 +231,7 @@ class Training:
         self.scalars.write(log)
         event = log.next_sequence
         try:
-            arrays, state = self._backend.save(*self._results)
+            arrays, state = self._save()
         except Exception as error:  # a submission's own code may be asked
             keeper.makes_checkpoints = False
             reason = printable(error) or type(error).__name__
@@ -258,6 +261,9 @@ class Training:
         )
         log.append(checkpoint_saved=saved)
 
+    def _save(self) -> tuple[Arrays, Any]:
+        return self._backend.save(*self._results, self._trial.submission.state)
+
     def _restore(self, checkpoint: Checkpoint) -> int:
         """Puts everything in the place of its first value; returns the number of batches taken.
 
@@ -265,14 +271,21 @@ class Training:
           RestoreError: what was restored is not what was saved.
         """
         content, arrays = checkpoint.content, checkpoint.arrays()
+        is_converted = content["state"] == CONVERTED
+        parts = self._trial.submission.state
         try:
             self._params, self._model_state, self._optimizer_state = self._backend.restore(
-                arrays, content["state"], *self._results
+                arrays, content["state"], *self._results, parts
             )
-            again, state = self._backend.save(*self._results)
+            if is_converted and not parts:
+                self._optimizer_state = self._first_optimizer_state()  # of these parameters
+            again, state = self._save()
         except Exception as error:
             raise RestoreError(f"{checkpoint.path} cannot be restored: {error}") from error
-        if state != content["state"]:
+        if is_converted:
+            again = {name: again[name] for name in arrays if name in again}
+            arrays = {name: _in_type_of(again.get(name), array) for name, array in arrays.items()}
+        elif state != content["state"]:
             raise RestoreError(
                 f"{checkpoint.path}: the submission's state is not restored as it was"
             )
@@ -287,6 +300,11 @@ class Training:
 
 class RestoreError(RuntimeError):
     """A checkpoint does not fit what the submission makes at its start."""
+
+
+def _in_type_of(restored: np.ndarray | None, array: np.ndarray) -> np.ndarray:
+    """An array of another framework as this one holds it, where a number may have another type."""
+    return array if restored is None else array.astype(restored.dtype)
 
 
 def _first_difference(expected: Arrays, found: Arrays) -> str:
