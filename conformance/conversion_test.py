@@ -68,7 +68,7 @@ class Side:
         course = self.course
         how = (course.params, course.model_state, course.optimizer, self.parts)
         arrays: Arrays = CHECKPOINTS[self.framework].save(self.field.workload, *how)[0]
-        return {name: array.copy() for name, array in conversion.shared(arrays).items()}
+        return {name: array.copy() for name, array in conversion.shared(arrays, self.parts).items()}
 
     def restore(self, arrays: Arrays) -> None:
         """Takes over what the other side saved. What this side has trained itself is overwritten."""
@@ -95,7 +95,9 @@ def test_training_goes_on_in_the_other_framework(name: str) -> None:
         second = [side.half(HALF) for side in sides]
         check_alike(saved[0], saved[1])
         for number, side in enumerate(sides):
-            other = 1 - number
+            side.restore(saved[number])
+            again, other = side.save(), 1 - number
+            assert all(again[key].tobytes() == array.tobytes() for key, array in saved[number].items())
             side.restore(saved[other])
             check_alike(side.save(), saved[other])
             whole = [starts[other], *first[other], *second[other]]

@@ -1,5 +1,5 @@
 """What a PyTorch submission goes on from is all in its checkpoint: nothing hides in an object. (In JAX
-the state is a pytree, which is saved as it is.)
+the state is a pytree, of which everything is saved.)
 """
 
 from typing import Any
@@ -37,10 +37,11 @@ def test_a_checkpoint_has_all_of_the_state(name: str, field: PlacedField) -> Non
     walk(whole, field, range(STEPS // 2, STEPS))
     first = started(name, field)
     walk(first, field, range(STEPS // 2))
-    saved = checkpoint.save(field.workload, first.params, first.model_state, first.optimizer)
+    parts = testee_pytorch.open_testee().source(name).manifest.state
+    saved = checkpoint.save(field.workload, first.params, first.model_state, first.optimizer, parts)
     second = started(name, field)
     second.params, second.model_state, second.optimizer = checkpoint.restore(
-        field.workload, *saved, second.params, second.model_state, second.optimizer
+        field.workload, *saved, second.params, second.model_state, second.optimizer, parts
     )
     walk(second, field, range(STEPS // 2, STEPS))
     assert_equal(second.parameters(), whole.parameters())

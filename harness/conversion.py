@@ -16,7 +16,7 @@ from harness.errors import UsageError
 from harness.submission import Source
 from spec import timeline
 from spec.event_pb2 import Conversion, TrialStarted
-from spec.state_names import PREFIX
+from spec.state_names import PREFIX, Parts
 from spec.submission_pb2 import Framework
 
 _MODEL = ("params.", "model_state.")
@@ -61,7 +61,7 @@ def convert(run: Path, framework: Framework, out: Path) -> Converted:
             "first_lost_event": new_log.next_sequence,
             "state": CONVERTED,
         }
-        arrays = shared(latest.arrays())
+        arrays = shared(latest.arrays(), trial.submission.state)
         Keeper(out, new, lock).save(clock.step, new_log.next_sequence, content, arrays)
         lock.note(clock.step, clock.timed_sec)
     except OSError as error:
@@ -72,9 +72,10 @@ def convert(run: Path, framework: Framework, out: Path) -> Converted:
     return Converted(new, problems)
 
 
-def shared(arrays: Arrays) -> Arrays:
-    """Those of a checkpoint's arrays that every framework understands."""
-    return {name: a for name, a in arrays.items() if name.startswith((*_MODEL, PREFIX))}
+def shared(arrays: Arrays, parts: Parts) -> Arrays:
+    """Those of a checkpoint's arrays that every framework understands. `parts` are the manifest's."""
+    prefixes = (*_MODEL, PREFIX) if parts else _MODEL
+    return {name: array for name, array in arrays.items() if name.startswith(prefixes)}
 
 
 def _begun(run: Path) -> tuple[TrialStarted, list[events.Event]]:
@@ -95,13 +96,13 @@ def _submission(run: Path, trial: TrialStarted, framework: Framework) -> Source:
     if framework == trial.framework:
         raise UsageError(f"{run} is of {wanted} already")
     folder = run / run_folder.SOURCES
-    files = submission.own_files(folder)
+    files = tuple(submission.own_files(folder))
     if submission.sha256(folder, files) != trial.submission_sha256:
         raise UsageError(f"{folder} is not the submission that {run / events.FILE} names")
     if framework not in trial.submission.frameworks:
         name = trial.submission.name
         raise UsageError(f"submission {name} is not written for {wanted}, only for {held}")
-    return Source(trial.submission, folder, folder / f"submission_{wanted}.py", tuple(files))
+    return Source(trial.submission, folder, folder / f"submission_{wanted}.py", files)
 
 
 def _described(
