@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from backends.jax import checkpoint as jax_checkpoint
 from backends.pytorch import checkpoint as pytorch_checkpoint
@@ -19,6 +20,8 @@ from harness import conversion
 from harness.checkpoint import CONVERTED
 from harness.submission import names
 from spec import loading
+
+torch.set_num_threads(1)  # on arrays this small threads wait for each other
 
 HALF = 5
 CHECKPOINTS: dict[str, Any] = {"jax": jax_checkpoint, "pytorch": pytorch_checkpoint}
