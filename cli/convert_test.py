@@ -21,7 +21,9 @@ from spec.timing_pb2 import Outcome
 torch.set_num_threads(1)  # on arrays this small threads wait for each other
 
 HALF = 3
-WORKLOAD = "tiny/mnist"  # without dropout, whose masks the frameworks draw from their own generators
+WORKLOAD = (
+    "tiny/mnist"  # without dropout, whose masks the frameworks draw from their own generators
+)
 
 
 POINT = {

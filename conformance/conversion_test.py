@@ -100,7 +100,9 @@ def test_training_goes_on_in_the_other_framework(name: str) -> None:
         for number, side in enumerate(sides):
             side.restore(saved[number])
             again, other = side.save(), 1 - number
-            assert all(again[key].tobytes() == array.tobytes() for key, array in saved[number].items())
+            assert all(
+                again[key].tobytes() == array.tobytes() for key, array in saved[number].items()
+            )
             side.restore(saved[other])
             check_alike(side.save(), saved[other])
             whole = [starts[other], *first[other], *second[other]]

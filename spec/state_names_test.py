@@ -61,7 +61,11 @@ def test_forms_are_inverse(layout: int, shape: list[int], in_torch: bool) -> Non
     fan_out = shape[-1]
     fan_in = int(np.prod(shape)) // fan_out
     parameter = Parameter(
-        name="p", shape=shape, layout=layout, fan_in=fan_in, fan_out=fan_out  # type: ignore[arg-type]
+        name="p",
+        shape=shape,
+        layout=layout,
+        fan_in=fan_in,
+        fan_out=fan_out,  # type: ignore[arg-type]
     )
     canonical = np.arange(float(np.prod(shape))).reshape(shape)
     held = to_torch_layout(parameter, canonical) if in_torch else canonical

@@ -93,9 +93,7 @@ def test_named_parts_are_written_under_their_names_and_a_parameters() -> None:
     expected = {f"optimizer_state.first.{p.name}" for p in workload.parameters}
     assert names == expected | {"optimizer_state.count"} and described == {}
     first = ((Moments(jnp.int32(0), jax.tree.map(jnp.zeros_like, moments)), ()), function)
-    restored = checkpoint.restore(
-        workload, arrays, described, params, model_state, first, PARTS
-    )
+    restored = checkpoint.restore(workload, arrays, described, params, model_state, first, PARTS)
     assert jax.tree.all(jax.tree.map(np.array_equal, restored[2], trained))
     types = jax.tree.map(lambda x: getattr(x, "dtype", None), (restored[2], trained))
     assert types[0] == types[1]
@@ -118,5 +116,5 @@ def test_a_first_state_with_other_named_parts_is_refused() -> None:
     workload = Workload(load_workload("digits_resnet"), "v0.6")
     first = workload.init_model_fn(KEY)
     saved = checkpoint.save(workload, *first, Moments(jnp.int32(3), {}), PARTS)
-    with pytest.raises(ValueError, match="first.a is not both in the checkpoint and"):
+    with pytest.raises(ValueError, match=r"first\.a is not both in the checkpoint"):
         checkpoint.restore(workload, *saved, *first, Moments(jnp.int32(0), {"a": 1}), PARTS)

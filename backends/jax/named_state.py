@@ -92,9 +92,7 @@ def _places(workload: Workload, optimizer_state: Any, parts: Parts) -> list[_Pla
 
 def _key(entry: Any) -> Any:
     """What a step of a path is called."""
-    return next(
-        getattr(entry, name) for name in ("name", "key", "idx") if hasattr(entry, name)
-    )
+    return next(getattr(entry, name) for name in ("name", "key", "idx") if hasattr(entry, name))
 
 
 def _as_array(leaf: Any) -> np.ndarray:

@@ -147,7 +147,11 @@ class _Walk:
 
 def _held(value: Any, count: int) -> list[np.ndarray]:
     """The arrays of the parameters that stand in a value, or of the list that it is."""
-    return [as_array(x) for x in value] if isinstance(value, list) else unstacked(as_array(value), count)
+    return (
+        [as_array(x) for x in value]
+        if isinstance(value, list)
+        else unstacked(as_array(value), count)
+    )
 
 
 def _as_array(value: Any) -> np.ndarray:

@@ -98,9 +98,7 @@ def scale_by_caspr(point: Any) -> optax.GradientTransformation:
             jnp.where(t >= point.start_step, sized_as(graft, d), graft)
             for graft, d in zip(grafted, scattered(moved, grafted, plan), strict=True)
         ]
-        new = CasprState(
-            t, new_first, new_second, left, rooted, right, left_roots, right_roots
-        )
+        new = CasprState(t, new_first, new_second, left, rooted, right, left_roots, right_roots)
         return jax.tree.unflatten(tree, directions), new
 
     return optax.GradientTransformation(init, update)

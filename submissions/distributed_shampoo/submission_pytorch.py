@@ -8,7 +8,6 @@ from submissions.distributed_shampoo import blocks
 from submissions.distributed_shampoo.settings import BATCH_SIZES, schedule
 
 
-
 class Shampoo(torch.optim.Optimizer):
     """The learning rate of a step is its group's `lr`; t counts from 1.
 
@@ -126,9 +125,7 @@ def averaged_momentum_(momentum, directions, mu):
 
 
 def optimizer(workload, model, point):
-    return Shampoo(
-        model.parameters(), training_pytorch.names_in_tensors(workload, model), point
-    )
+    return Shampoo(model.parameters(), training_pytorch.names_in_tensors(workload, model), point)
 
 
 get_batch_size = batch_sizes.batch_size(BATCH_SIZES)
