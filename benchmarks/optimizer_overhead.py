@@ -125,11 +125,15 @@ def markdown(results: Mapping[Case, Cost]) -> Iterator[str]:
     versions = ", ".join(f"{name} {machine.packages[name]}" for name in ("jax", "torch"))
     yield f"{machine.cpu}, one of {machine.num_cpus} processors; {versions}"
     for workload in dict.fromkeys(case.workload for case in results):
-        costs = {
-            submission: [results.get(Case(workload, submission, f)) for f in FRAMEWORKS]
-            for submission in sorted({c.submission for c in results if c.workload == workload})
+        names = sorted({case.submission for case in results if case.workload == workload})
+        cases = {
+            name: [Case(workload, name, framework) for framework in FRAMEWORKS] for name in names
         }
-        whole = {name: found for name, found in costs.items() if None not in found}
+        whole = {
+            name: [results[case] for case in both]
+            for name, both in cases.items()
+            if results.keys() >= set(both)
+        }
         if {NOTHING, LIBRARY} <= whole.keys():
             yield from ("", f"## {workload}", "", *table(whole))
 

@@ -36,7 +36,6 @@ EARLY: dict[str, dict[str, Any]] = {
 WORKLOADS = {
     "adafactor": "tiny/librispeech_deepspeech",
     "amos": "tiny/finewebedu_lm",
-    "caspr": "tiny/librispeech_deepspeech",
     "lawa_queue": "tiny/fastmri_model_size",
     "muon": "tiny/librispeech_deepspeech",
     "nadamw": "tiny/fastmri_model_size",

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spec.layouts import to_torch_layout
-from spec.parameter_pb2 import AS_IS, CONV, CONV_TRANSPOSE, FLAT, MATRIX, Parameter
+from spec.parameter_pb2 import AS_IS, CONV, CONV_TRANSPOSE, FLAT, MATRIX, Layout, Parameter
 from spec.state_names import full_name, own_form, parameter_of, parts_by_own_name, shared_form
 from spec.submission_pb2 import JAX, PYTORCH, StatePart
 
@@ -55,7 +55,7 @@ def test_a_placeholder_takes_the_size_of_what_was_saved() -> None:
     st.lists(st.integers(1, 3), min_size=2, max_size=4),
     st.booleans(),
 )
-def test_forms_are_inverse(layout: int, shape: list[int], in_torch: bool) -> None:
+def test_forms_are_inverse(layout: Layout, shape: list[int], in_torch: bool) -> None:
     if layout in (CONV, CONV_TRANSPOSE) and len(shape) < 3:
         shape = [2, *shape]
     fan_out = shape[-1]
@@ -65,7 +65,7 @@ def test_forms_are_inverse(layout: int, shape: list[int], in_torch: bool) -> Non
         shape=shape,
         layout=layout,
         fan_in=fan_in,
-        fan_out=fan_out,  # type: ignore[arg-type]
+        fan_out=fan_out,
     )
     canonical = np.arange(float(np.prod(shape))).reshape(shape)
     held = to_torch_layout(parameter, canonical) if in_torch else canonical
