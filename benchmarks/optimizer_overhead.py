@@ -1,6 +1,9 @@
 """Time and memory of a step of every reference submission, apart from the model's, in both frameworks.
 
-    python -m benchmarks.optimizer_overhead [--workload W ...] [--submission S ...] [--steps 10]
+    python -m benchmarks.optimizer_overhead --results FILE [--workload W ...] [--submission S ...]
+
+FILE gets a line of JSON for each measurement, with the load at its start; given again, the command measures what
+is missing there. What was measured so far is printed as Markdown at the end.
 
 A step is `update_params` on parameters of a workload's shapes with a loss whose gradient is given
 (conformance/testee/gradient_field.py). What that loss takes alone is measured too, as `nothing`, and taken off.
@@ -15,18 +18,20 @@ that many: criteo1tb's would take 2 GB for each number kept for an entry.
 | x lib | that over the time of `adamw`, which is the library's own: optax.adamw, torch.optim.AdamW |
 | state | bytes of the optimizer's state over bytes of the parameters |
 | more | most bytes that these steps held on top of what stays between steps, over bytes of the parameters |
-| JAX/PT | time in JAX over time in PyTorch |
+| JAX/PyTorch | time in JAX over time in PyTorch |
 """
 
 import argparse
+import contextlib
 import importlib
+import itertools
 import json
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,6 +53,17 @@ NOTHING, LIBRARY = "nothing", "adamw"
 WARM_UP = 3  # steps that are not counted
 
 
+COLUMNS = ("ms", "x lib", "state", "more")
+
+
+class Case(NamedTuple):
+    """What is measured."""
+
+    workload: str
+    submission: str
+    framework: str
+
+
 class Cost(NamedTuple):
     """Of a step; bytes are in units of the parameters'."""
 
@@ -63,50 +79,91 @@ def main() -> None:
     parser.add_argument("--workload", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
     parser.add_argument("--submission", nargs="*", choices=names(), default=names())
     parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--only", choices=FRAMEWORKS, help="one workload and submission, as JSON")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--results", type=Path, help="file of the measurements, to go on with")
+    where.add_argument("--only", choices=FRAMEWORKS, help="one workload and submission, as JSON")
     options = parser.parse_args()
     if options.only:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
-        print(
-            json.dumps(
-                measure(options.only, options.submission, options.workload[0], options.steps)
-            )
-        )
+        found = measure(options.only, options.submission, options.workload[0], options.steps)
+        print(json.dumps(found))
         return
-    load = os.getloadavg()[0]
-    print(f"{os.cpu_count()} processors, of which one is used; load {load:.1f} at the start")
-    for workload in options.workload:
-        print(f"\n{workload}\n{'':24}{'JAX':^31}{'PyTorch':^31}")
-        columns = f"{'ms':>9}{'x lib':>8}{'state':>7}{'more':>7}"
-        print(f"{'submission':24}{columns}{columns}{'JAX/PT':>8}", flush=True)
-        chosen = dict.fromkeys([LIBRARY, *options.submission])
-        library: dict[str, float] = {}
-        nothing = {f: ask(f, NOTHING, workload, options.steps).seconds for f in FRAMEWORKS}
-        for submission in chosen:
-            found = {f: ask(f, submission, workload, options.steps) for f in FRAMEWORKS}
-            own = {f: max(cost.seconds - nothing[f], 0.0) for f, cost in found.items()}
-            library = library or own
-            print(row(submission, found, own, library), flush=True)
+    results = read(options.results)
+    submissions = dict.fromkeys([NOTHING, LIBRARY, *options.submission])
+    wanted = itertools.product(options.workload, submissions, FRAMEWORKS)
+    left = [Case(*case) for case in wanted if Case(*case) not in results]
+    begin = time.monotonic()
+    for number, case in enumerate(left, start=1):
+        load = os.getloadavg()[0]
+        results[case] = ask(case, options.steps)
+        note(options.results, {"case": case, "cost": results[case], "load": round(load, 1)})
+        hours = (time.monotonic() - begin) / number * (len(left) - number) / 3600
+        print(f"{' '.join(case)}: {number} of {len(left)}, {hours:.1f} h left", file=sys.stderr)
+    print("\n".join(markdown(results)))
 
 
-def row(
-    submission: str,
-    found: Mapping[str, Cost],
-    own: Mapping[str, float],
-    library: Mapping[str, float],
-) -> str:
-    cells = [
-        f"{1e3 * own[f]:9.2f}{own[f] / library[f]:8.2f}{found[f].state:7.2f}{found[f].more:7.2f}"
-        for f in FRAMEWORKS
-    ]
-    return f"{submission:24}{''.join(cells)}{own['jax'] / own['pytorch']:8.2f}"
+def read(path: Path) -> dict[Case, Cost]:
+    """What was measured so far; a line that was cut off is measured again."""
+    results = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        with contextlib.suppress(ValueError, KeyError):
+            entry = json.loads(line)
+            results[Case(*entry["case"])] = Cost(*entry["cost"])
+    return results
 
 
-def ask(framework: str, submission: str, workload: str, steps: int) -> Cost:
+def note(path: Path, entry: Mapping[str, object]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        print(json.dumps(entry), file=file)
+
+
+def markdown(results: Mapping[Case, Cost]) -> Iterator[str]:
+    """A table for each workload, of the submissions that both frameworks have been measured with."""
+    from harness import provenance
+
+    machine = provenance.collect(sys.argv)
+    versions = ", ".join(f"{name} {machine.packages[name]}" for name in ("jax", "torch"))
+    yield f"{machine.cpu}, one of {machine.num_cpus} processors; {versions}"
+    for workload in dict.fromkeys(case.workload for case in results):
+        names = sorted({case.submission for case in results if case.workload == workload})
+        cases = {
+            name: [Case(workload, name, framework) for framework in FRAMEWORKS] for name in names
+        }
+        whole = {
+            name: [results[case] for case in both]
+            for name, both in cases.items()
+            if results.keys() >= set(both)
+        }
+        if {NOTHING, LIBRARY} <= whole.keys():
+            yield from ("", f"## {workload}", "", *table(whole))
+
+
+def table(costs: Mapping[str, Sequence[Cost]]) -> Iterator[str]:
+    """Rows of one workload, the library's own optimizer first."""
+    own = {
+        name: [max(c.seconds - n.seconds, 0.0) for c, n in zip(found, costs[NOTHING], strict=True)]
+        for name, found in costs.items()
+    }
+    columns = [f"{framework} {c}" for framework in ("JAX", "PyTorch") for c in COLUMNS]
+    yield " | ".join(["| submission", *columns, "JAX/PyTorch |"])
+    yield "|---|" + "---:|" * (len(columns) + 1)
+    for name in [LIBRARY, *(n for n in costs if n not in (LIBRARY, NOTHING))]:
+        cells = [name]
+        for seconds, library, cost in zip(own[name], own[LIBRARY], costs[name], strict=True):
+            times = [f"{1e3 * seconds:.2f}", ratio(seconds, library)]
+            cells += [*times, f"{cost.state:.2f}", f"{cost.more:.2f}"]
+        yield f"| {' | '.join([*cells, ratio(*own[name])])} |"
+
+
+def ratio(seconds: float, other: float) -> str:
+    return f"{seconds / other:.2f}" if other else "-"
+
+
+def ask(case: Case, steps: int) -> Cost:
     """Measures in a new process, whose largest memory is the measurement's."""
-    command = [sys.executable, "-m", "benchmarks.optimizer_overhead", "--only", framework]
-    command += ["--workload", workload, "--steps", str(steps)]
-    command += ["--submission", submission] if submission != NOTHING else ["--submission"]
+    command = [sys.executable, "-m", "benchmarks.optimizer_overhead", "--only", case.framework]
+    command += ["--workload", case.workload, "--steps", str(steps), "--submission"]
+    command += [case.submission] if case.submission != NOTHING else []
     result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return Cost(*json.loads(result.stdout))
 

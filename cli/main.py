@@ -22,6 +22,7 @@ usage: tandem COMMAND ...
   describe WORKLOAD               model, parameters, data, targets and budgets of a workload
   parameters WORKLOAD             list a model's parameters; write the list into the specification
   data prepare|check DATASET      make the files that training reads; say what is missing
+  convert RUN --to jax|pytorch    go on with a run in the other framework
   weights import|export FILE      from and to the parameters of the official implementations
   score LOGS...                   times and scores from run folders or official logs
   export RUNS... --format F       official layout, TensorBoard, OpenMetrics
@@ -153,6 +154,12 @@ def _weights(argv: Sequence[str]) -> None:
     weights.main(argv)
 
 
+def _convert(argv: Sequence[str]) -> int:
+    from cli import convert
+
+    return convert.main(argv)
+
+
 def _score(argv: Sequence[str]) -> int:
     return importlib.import_module("scoring.score").main(argv)
 
@@ -194,6 +201,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "describe": _describe,
     "parameters": _parameters,
     "data": _data,
+    "convert": _convert,
     "weights": _weights,
     "score": _score,
     "export": _export,

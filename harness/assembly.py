@@ -44,7 +44,7 @@ def set_up(
     trial.num_parameters = backend.number_of_parameters()
     of_ranks = ranks.gathered(backend.accelerators())
     trial.provenance.accelerators[:] = itertools.chain.from_iterable(of_ranks)
-    if begun and (changes := provenance.changes(begun.provenance, trial.provenance)):
+    if begun and (changes := provenance.changes(begun.started.provenance, trial.provenance)):
         changed = f"resumed with something else than before: {', '.join(changes)}"
         log.append(remark=Remark(message=changed))
     if workload.name in scored_workloads(trial.ruleset):

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from spec.state_names import Parts
 from spec.workload_pb2 import Workload
 
 Batch = dict[str, np.ndarray]
@@ -57,11 +58,12 @@ class Backend(Protocol):
         ...
 
     def save(
-        self, params: Any, model_state: Any, optimizer_state: Any
+        self, params: Any, model_state: Any, optimizer_state: Any, parts: Parts = ()
     ) -> tuple[dict[str, np.ndarray], Any]:
         """All that training goes on from, the framework's own random generators included: arrays by
-        name, and what JSON can hold. Any exception if the submission's state holds something that
-        cannot be written down.
+        name, and what JSON can hold. `parts` are those of the submission's state that its manifest
+        names: they are written down under their names, in a form that every framework shares. Any
+        exception if the state holds something that cannot be written down.
         """
         ...
 
@@ -72,10 +74,12 @@ class Backend(Protocol):
         params: Any,
         model_state: Any,
         optimizer_state: Any,
+        parts: Parts = (),
     ) -> tuple[Any, Any, Any]:
         """(params, model_state, optimizer_state) as they were when `save` gave `arrays` and `state`.
-        The last three arguments are first values as the same workload and submission make them;
-        they may be changed. Any exception if they do not fit.
+        The three arguments before `parts` are first values as the same workload and submission make
+        them; they may be changed. Any exception if they do not fit. The arrays may also be those that
+        another framework's `save` gave, and `state` {}: what is not among them stays as it is.
         """
         ...
 

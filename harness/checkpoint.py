@@ -32,6 +32,9 @@ from spec.submission_pb2 import Framework
 FOLDER = "checkpoints"
 ARRAYS, STATE = "arrays.safetensors", "state.json"
 NUM_KEPT = 2
+# What stands for a framework's own description of the state in a checkpoint of another framework
+# (conversion.py): everything there is, is among the arrays.
+CONVERTED: Mapping[str, Any] = {"converted": True}
 _NAME = re.compile(r"([0-9]+)-([0-9]+)")
 
 Arrays = Mapping[str, np.ndarray]

@@ -52,7 +52,20 @@ class EventLog:
         """
         assert not self._clock.is_timed
         clock = self._clock.reading()
-        message = Event(sequence=self._next, unix_time_sec=time.time(), clock=clock, **event)
+        self._append(Event(unix_time_sec=time.time(), clock=clock, **event))
+
+    def copy(self, event: Event) -> None:
+        """Appends an event of another log, with its own time and clock.
+
+        Raises:
+          LogError: the line could not be written.
+        """
+        message = Event()
+        message.CopyFrom(event)
+        self._append(message)
+
+    def _append(self, message: Event) -> None:
+        message.sequence = self._next
         line = json_format.MessageToJson(message, preserving_proto_field_name=True, indent=None)
         self._write(b"\n" * self._is_torn + line.encode() + b"\n")
         self._next += 1

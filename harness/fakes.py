@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.backend import Batch
 from spec.ruleset_pb2 import Ruleset
+from spec.state_names import Parts
 from spec.timing_pb2 import Segment, TimingProtocol
 from spec.workload_pb2 import Metric, MetricFamily, Rules, Splits, Workload
 
@@ -127,7 +128,7 @@ class FakeBackend:
         return {name: f"{value.dtype}{list(value.shape)}" for name, value in params.items()}
 
     def save(
-        self, params: Any, model_state: Any, optimizer_state: Any
+        self, params: Any, model_state: Any, optimizer_state: Any, parts: Parts = ()
     ) -> tuple[dict[str, np.ndarray], Any]:
         return dict(params), optimizer_state
 
@@ -138,6 +139,7 @@ class FakeBackend:
         params: Any,
         model_state: Any,
         optimizer_state: Any,
+        parts: Parts = (),
     ) -> tuple[Any, Any, Any]:
         return dict(arrays), model_state, state
 

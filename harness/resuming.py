@@ -9,7 +9,7 @@ from harness.clock import Clock
 from harness.errors import UsageError
 from harness.lock import RunLock
 from spec import timeline
-from spec.event_pb2 import Event, Provenance, TrialEnded, TrialResumed, TrialStarted
+from spec.event_pb2 import Event, TrialEnded, TrialResumed, TrialStarted
 from spec.timing_pb2 import Outcome
 
 # After these ends a trial may go on: neither the submission nor the rules ended it.
@@ -22,7 +22,7 @@ class Begun:
 
     Attributes:
       lock: held, so that nobody else works on the folder.
-      provenance: of the process that worked on it last.
+      started: the trial as the process that worked on it last described it.
       last: the last event that counts.
       ended: how the trial ended, if it did and does not go on.
       resumed: says where it goes on.
@@ -31,7 +31,7 @@ class Begun:
     """
 
     lock: RunLock
-    provenance: Provenance
+    started: TrialStarted
     last: Event
     ended: TrialEnded | None
     resumed: TrialResumed
@@ -72,7 +72,7 @@ def _read(folder: Path, trial: TrialStarted, lock: RunLock) -> Begun:
     last = counted[-1]
     ended = last.trial_ended if last.HasField("trial_ended") else None
     if ended and ended.outcome not in RESUMABLE:
-        return Begun(lock, started[-1].provenance, last, ended, TrialResumed(), [], [])
+        return Begun(lock, started[-1], last, ended, TrialResumed(), [], [])
     found, problems = checkpoint.read_all(folder, identity)
     resumed = TrialResumed(
         preemption_count=1 + sum(event.HasField("trial_resumed") for event in log.events),
@@ -83,4 +83,4 @@ def _read(folder: Path, trial: TrialStarted, lock: RunLock) -> Begun:
     resumed.global_step = clock.step
     resumed.lost_steps = max(step, last.clock.step) - clock.step
     resumed.lost_timed_sec = max(timed_sec, last.clock.timed_sec) - clock.timed_sec
-    return Begun(lock, started[-1].provenance, last, None, resumed, found, problems)
+    return Begun(lock, started[-1], last, None, resumed, found, problems)

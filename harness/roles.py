@@ -43,6 +43,8 @@ def lead(
     begun = None
     if arguments.resume and resuming.is_begun(folder):
         begun = resuming.read(folder, trial)
+        if begun.started.HasField("converted"):
+            trial.converted.CopyFrom(begun.started.converted)
         if begun.ended:
             ranks.gathered({"status": EXIT_STATUS[begun.ended.outcome]})
             return _repeat_end(begun.ended, begun, trial, folder)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness import protocol, shares
-from harness.checkpoint import Arrays, Checkpoint, Follower, Keeper
+from harness.checkpoint import CONVERTED, Arrays, Checkpoint, Follower, Keeper
 from harness.clock import Clock
 from harness.errors import Interrupted, printable
 from harness.events import EventLog
@@ -74,14 +74,7 @@ class Training:
         workload.metrics_logger = self.scalars
         self._params, self._model_state = workload.init_model_fn(self._random_state("init_model"))
         self._structure = backend.structure(self._params, self._model_state)
-        first_state = submission.init_optimizer_state(
-            workload,
-            self._params,
-            self._model_state,
-            hyperparameters,
-            self._random_state("init_optimizer_state"),
-        )
-        self._optimizer_state = backend.commit(first_state)
+        self._optimizer_state = self._first_optimizer_state()
         self._prepare_for_eval = _prepare_for_eval(submission, self._timing, self._log)
         num_batches = 0
         if self._keeper and self._keeper.resumed:
@@ -100,6 +93,16 @@ class Training:
             if submission.takes_train_state
             else {}
         )
+
+    def _first_optimizer_state(self) -> Any:
+        state = self._submission.init_optimizer_state(
+            self._backend.workload,
+            self._params,
+            self._model_state,
+            self._experiment.hyperparameters,
+            self._random_state("init_optimizer_state"),
+        )
+        return self._backend.commit(state)
 
     def _random_state(self, purpose: str, step: int = 0) -> Any:
         return self._backend.rng(rng.key_words(self._trial.seed, purpose, step=step))
@@ -240,7 +243,7 @@ class Training:
         event = log.next_sequence
         reason = ""
         try:
-            arrays, state = self._backend.save(*self._results)
+            arrays, state = self._save()
         except Exception as error:  # a submission's own code may be asked
             reason = printable(error) or type(error).__name__
         if reason := next(filter(None, self._ranks.gathered(reason)), ""):
@@ -276,6 +279,9 @@ class Training:
         )
         log.append(checkpoint_saved=saved)
 
+    def _save(self) -> tuple[Arrays, Any]:
+        return self._backend.save(*self._results, self._trial.submission.state)
+
     def _restore(self, checkpoint: Checkpoint) -> int:
         """Puts everything in the place of its first value; returns the number of batches taken.
 
@@ -284,14 +290,21 @@ class Training:
         """
         content = checkpoint.content
         arrays, saved_state = shares.own(self._ranks, checkpoint)
+        is_converted = content["state"] == CONVERTED
+        parts = self._trial.submission.state
         try:
             self._params, self._model_state, self._optimizer_state = self._backend.restore(
-                arrays, saved_state, *self._results
+                arrays, saved_state, *self._results, parts
             )
-            again, state = self._backend.save(*self._results)
+            if is_converted and not parts:
+                self._optimizer_state = self._first_optimizer_state()  # of these parameters
+            again, state = self._save()
         except Exception as error:
             raise RestoreError(f"{checkpoint.path} cannot be restored: {error}") from error
-        if state != saved_state:
+        if is_converted:
+            again = {name: again[name] for name in arrays if name in again}
+            arrays = {name: _in_type_of(again.get(name), array) for name, array in arrays.items()}
+        elif state != saved_state:
             raise RestoreError(
                 f"{checkpoint.path}: the submission's state is not restored as it was"
             )
@@ -306,6 +319,11 @@ class Training:
 
 class RestoreError(RuntimeError):
     """A checkpoint does not fit what the submission makes at its start."""
+
+
+def _in_type_of(restored: np.ndarray | None, array: np.ndarray) -> np.ndarray:
+    """An array of another framework as this one holds it, where a number may have another type."""
+    return array if restored is None else array.astype(restored.dtype)
 
 
 def _first_difference(expected: Arrays, found: Arrays) -> str:

@@ -31,6 +31,7 @@ from spec.event_pb2 import Event, TrialStarted
 from spec.interface import ForwardPassMode
 from spec.metrics import Direction, direction, metric_name
 from spec.parameter_pb2 import Parameter
+from spec.state_names import Parts
 from spec.workload_pb2 import Workload
 
 VERSION = "v0.6"
@@ -167,6 +168,7 @@ class Stage:
         self._trial = TrialStarted(
             workload=message,
             ruleset=loading.load_ruleset(VERSION, "external"),
+            submission=source.manifest,
             seed=SEED,
             budget_sec=math.inf,
             step_limit=NUM_STEPS,
@@ -252,8 +254,10 @@ class _StageBackend:
             self.values(params, model_state)
         return self._metrics
 
-    def save(self, params: Any, model_state: Any, optimizer_state: Any) -> tuple[Any, Any]:
-        trees = (self.workload.original(params), model_state, optimizer_state)
+    def save(
+        self, params: Any, model_state: Any, optimizer_state: Any, parts: Parts = ()
+    ) -> tuple[Any, Any]:
+        trees = (self.workload.original(params), model_state, optimizer_state, parts)
         arrays, state = self._backend.save(*trees)
         self._note_late(arrays, self._backend.save(*trees)[0])
         self.workload.renamed(params)

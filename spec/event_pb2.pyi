@@ -54,7 +54,7 @@ class ClockReading(_message.Message):
     def __init__(self, step: _Optional[int] = ..., timed_sec: _Optional[float] = ..., evaluation_sec: _Optional[float] = ..., record_sec: _Optional[float] = ..., set_up_sec: _Optional[float] = ..., total_sec: _Optional[float] = ...) -> None: ...
 
 class TrialStarted(_message.Message):
-    __slots__ = ("workload", "ruleset", "submission", "submission_sha256", "framework", "seed", "study", "trial", "hyperparameters", "global_batch_size", "num_devices", "budget_sec", "step_limit", "num_parameters", "provenance", "data_sha256")
+    __slots__ = ("workload", "ruleset", "submission", "submission_sha256", "framework", "seed", "study", "trial", "hyperparameters", "global_batch_size", "num_devices", "budget_sec", "step_limit", "num_parameters", "provenance", "data_sha256", "converted")
     WORKLOAD_FIELD_NUMBER: _ClassVar[int]
     RULESET_FIELD_NUMBER: _ClassVar[int]
     SUBMISSION_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +71,7 @@ class TrialStarted(_message.Message):
     NUM_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
     DATA_SHA256_FIELD_NUMBER: _ClassVar[int]
+    CONVERTED_FIELD_NUMBER: _ClassVar[int]
     workload: _workload_pb2.Workload
     ruleset: _ruleset_pb2.Ruleset
     submission: _submission_pb2.SubmissionManifest
@@ -87,7 +88,24 @@ class TrialStarted(_message.Message):
     num_parameters: int
     provenance: Provenance
     data_sha256: str
-    def __init__(self, workload: _Optional[_Union[_workload_pb2.Workload, _Mapping]] = ..., ruleset: _Optional[_Union[_ruleset_pb2.Ruleset, _Mapping]] = ..., submission: _Optional[_Union[_submission_pb2.SubmissionManifest, _Mapping]] = ..., submission_sha256: _Optional[str] = ..., framework: _Optional[_Union[_submission_pb2.Framework, str]] = ..., seed: _Optional[int] = ..., study: _Optional[int] = ..., trial: _Optional[int] = ..., hyperparameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., global_batch_size: _Optional[int] = ..., num_devices: _Optional[int] = ..., budget_sec: _Optional[float] = ..., step_limit: _Optional[int] = ..., num_parameters: _Optional[int] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., data_sha256: _Optional[str] = ...) -> None: ...
+    converted: Conversion
+    def __init__(self, workload: _Optional[_Union[_workload_pb2.Workload, _Mapping]] = ..., ruleset: _Optional[_Union[_ruleset_pb2.Ruleset, _Mapping]] = ..., submission: _Optional[_Union[_submission_pb2.SubmissionManifest, _Mapping]] = ..., submission_sha256: _Optional[str] = ..., framework: _Optional[_Union[_submission_pb2.Framework, str]] = ..., seed: _Optional[int] = ..., study: _Optional[int] = ..., trial: _Optional[int] = ..., hyperparameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., global_batch_size: _Optional[int] = ..., num_devices: _Optional[int] = ..., budget_sec: _Optional[float] = ..., step_limit: _Optional[int] = ..., num_parameters: _Optional[int] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., data_sha256: _Optional[str] = ..., converted: _Optional[_Union[Conversion, _Mapping]] = ...) -> None: ...
+
+class Conversion(_message.Message):
+    __slots__ = ("framework", "run", "step", "arrays_sha256", "new_optimizer_state", "before")
+    FRAMEWORK_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    ARRAYS_SHA256_FIELD_NUMBER: _ClassVar[int]
+    NEW_OPTIMIZER_STATE_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    framework: _submission_pb2.Framework
+    run: str
+    step: int
+    arrays_sha256: str
+    new_optimizer_state: bool
+    before: Conversion
+    def __init__(self, framework: _Optional[_Union[_submission_pb2.Framework, str]] = ..., run: _Optional[str] = ..., step: _Optional[int] = ..., arrays_sha256: _Optional[str] = ..., new_optimizer_state: _Optional[bool] = ..., before: _Optional[_Union[Conversion, _Mapping]] = ...) -> None: ...
 
 class Provenance(_message.Message):
     __slots__ = ("command", "commit", "modified", "host_os", "python", "cpu", "num_cpus", "memory_bytes", "accelerators", "packages", "environment", "devices", "cpu_governor", "container")

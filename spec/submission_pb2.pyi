@@ -147,7 +147,7 @@ class DataSelectionResponse(_message.Message):
     def __init__(self, batch: _Optional[_Union[Opaque, _Mapping]] = ...) -> None: ...
 
 class SubmissionManifest(_message.Message):
-    __slots__ = ("name", "title", "authors", "frameworks", "references", "search_space", "self_tuning", "dependencies", "waivers")
+    __slots__ = ("name", "title", "authors", "frameworks", "references", "search_space", "self_tuning", "dependencies", "waivers", "state")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     AUTHORS_FIELD_NUMBER: _ClassVar[int]
@@ -157,6 +157,7 @@ class SubmissionManifest(_message.Message):
     SELF_TUNING_FIELD_NUMBER: _ClassVar[int]
     DEPENDENCIES_FIELD_NUMBER: _ClassVar[int]
     WAIVERS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
     name: str
     title: str
     authors: _containers.RepeatedScalarFieldContainer[str]
@@ -166,7 +167,22 @@ class SubmissionManifest(_message.Message):
     self_tuning: bool
     dependencies: _containers.RepeatedScalarFieldContainer[str]
     waivers: _containers.RepeatedCompositeFieldContainer[Waiver]
-    def __init__(self, name: _Optional[str] = ..., title: _Optional[str] = ..., authors: _Optional[_Iterable[str]] = ..., frameworks: _Optional[_Iterable[_Union[Framework, str]]] = ..., references: _Optional[_Iterable[str]] = ..., search_space: _Optional[str] = ..., self_tuning: _Optional[bool] = ..., dependencies: _Optional[_Iterable[str]] = ..., waivers: _Optional[_Iterable[_Union[Waiver, _Mapping]]] = ...) -> None: ...
+    state: _containers.RepeatedCompositeFieldContainer[StatePart]
+    def __init__(self, name: _Optional[str] = ..., title: _Optional[str] = ..., authors: _Optional[_Iterable[str]] = ..., frameworks: _Optional[_Iterable[_Union[Framework, str]]] = ..., references: _Optional[_Iterable[str]] = ..., search_space: _Optional[str] = ..., self_tuning: _Optional[bool] = ..., dependencies: _Optional[_Iterable[str]] = ..., waivers: _Optional[_Iterable[_Union[Waiver, _Mapping]]] = ..., state: _Optional[_Iterable[_Union[StatePart, _Mapping]]] = ...) -> None: ...
+
+class StatePart(_message.Message):
+    __slots__ = ("name", "jax", "pytorch", "shared", "pytorch_layout")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    JAX_FIELD_NUMBER: _ClassVar[int]
+    PYTORCH_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FIELD_NUMBER: _ClassVar[int]
+    PYTORCH_LAYOUT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    jax: str
+    pytorch: str
+    shared: bool
+    pytorch_layout: bool
+    def __init__(self, name: _Optional[str] = ..., jax: _Optional[str] = ..., pytorch: _Optional[str] = ..., shared: _Optional[bool] = ..., pytorch_layout: _Optional[bool] = ...) -> None: ...
 
 class Waiver(_message.Message):
     __slots__ = ("rule", "reason")

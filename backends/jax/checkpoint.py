@@ -1,8 +1,9 @@
 """Writing training's state down as numpy arrays and JSON, and back, to the bit.
 
-The submission's state is a pytree. Its arrays are told by their key paths. Other leaves may be
-numbers, strings, and functions, which have to be the same in the state that the submission makes
-anew; what a function remembers is not looked at.
+Where the manifest names the parts of the submission's state, they are written under these names
+(named_state.py). Otherwise the state is a pytree whose arrays are told by their key paths. Other leaves
+may be numbers, strings, and functions, which have to be the same in the state that the submission
+makes anew; what a function remembers is not looked at.
 """
 
 import functools
@@ -13,8 +14,9 @@ import jax
 import numpy as np
 from jax import numpy as jnp
 
-from backends.jax import placement
+from backends.jax import named_state, placement
 from backends.jax.workload import Tree, Workload
+from spec.state_names import Parts
 
 Arrays = dict[str, np.ndarray]
 
@@ -25,16 +27,19 @@ _NUMPY_TYPES = frozenset(
 
 
 def save(
-    workload: Workload, params: Tree, model_state: Tree, optimizer_state: Any
+    workload: Workload, params: Tree, model_state: Tree, optimizer_state: Any, parts: Parts = ()
 ) -> tuple[Arrays, Any]:
     """Arrays by name, and what JSON can hold.
 
     Raises:
-      TypeError: the optimizer state holds something else than arrays, numbers, strings and functions.
+      TypeError: the optimizer state holds something else than arrays, numbers, strings and functions,
+        or something that is not among the parts, where there are any.
     """
     weights, statistics = workload.export_model(params, model_state)
     arrays = {f"params.{name}": array for name, array in weights.items()}
     arrays |= {f"model_state.{name}": array for name, array in statistics.items()}
+    if parts:
+        return arrays | named_state.save(workload, optimizer_state, parts), {}
     leaves = {}
     for name, leaf in _named_leaves(optimizer_state):
         leaves[name] = _save_leaf(name, leaf, arrays)
@@ -48,8 +53,10 @@ def restore(
     params: Tree,
     model_state: Tree,
     optimizer_state: Any,
+    parts: Parts = (),
 ) -> tuple[Tree, Tree, Any]:
-    """(params, model_state, optimizer_state) as `save` found them, built like the given first ones.
+    """(params, model_state, optimizer_state) as `save` found them, built like the given first ones. Of
+    a checkpoint without an optimizer state, which was converted, the first one stays.
 
     Raises:
       ValueError: the first optimizer state has other parts.
@@ -57,6 +64,11 @@ def restore(
     params, model_state = workload.import_model(
         _without_prefix("params.", arrays), _without_prefix("model_state.", arrays)
     )
+    if parts:
+        state = named_state.restore(workload, arrays, optimizer_state, parts)
+        return params, model_state, placement.commit(state)
+    if "optimizer_state" not in state:
+        return params, model_state, optimizer_state
     saved, fresh = state["optimizer_state"], _named_leaves(optimizer_state)
     if other := saved.keys() ^ {name for name, _ in fresh}:
         raise ValueError(

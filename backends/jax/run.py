@@ -13,6 +13,7 @@ from backends.jax.workload import Workload
 from harness import command
 from harness.backend import Batch
 from spec import parameters
+from spec.state_names import Parts
 from spec.workload_pb2 import Workload as Message
 
 
@@ -52,9 +53,9 @@ class Backend:
         return {name: f"{array.dtype}{list(array.shape)}" for name, array in arrays.items()}
 
     def save(
-        self, params: Any, model_state: Any, optimizer_state: Any
+        self, params: Any, model_state: Any, optimizer_state: Any, parts: Parts = ()
     ) -> tuple[dict[str, np.ndarray], Any]:
-        return checkpoint.save(self.workload, params, model_state, optimizer_state)
+        return checkpoint.save(self.workload, params, model_state, optimizer_state, parts)
 
     def restore(
         self,
@@ -63,9 +64,10 @@ class Backend:
         params: Any,
         model_state: Any,
         optimizer_state: Any,
+        parts: Parts = (),
     ) -> tuple[Any, Any, Any]:
         first = (params, model_state, optimizer_state)
-        return checkpoint.restore(self.workload, arrays, state, *first)
+        return checkpoint.restore(self.workload, arrays, state, *first, parts)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         return placement.is_out_of_memory(error)

@@ -1,8 +1,9 @@
 """Writing training's state down as numpy arrays and JSON, and back, to the bit.
 
-The submission's state is made of dicts, lists and tuples; in them are tensors, numbers, strings,
-generators, functions, which have to be the same in the state that the submission makes anew, and
-objects with `state_dict` and `load_state_dict`, such as optimizers, schedulers and modules.
+Where the manifest names the parts of the submission's state, they are written under these names
+(named_state.py). Otherwise the state is made of dicts, lists and tuples; in them are tensors, numbers,
+strings, generators, functions, which have to be the same in the state that the submission makes anew,
+and objects with `state_dict` and `load_state_dict`, such as optimizers, schedulers and modules.
 """
 
 import collections
@@ -14,7 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 
+from backends.pytorch import named_state
 from backends.pytorch.workload import Workload
+from spec.state_names import Parts
 
 Arrays = dict[str, np.ndarray]
 
@@ -27,12 +30,17 @@ _NUMPY_TYPES = frozenset(
 
 
 def save(
-    workload: Workload, params: nn.Module, model_state: None, optimizer_state: Any
+    workload: Workload,
+    params: nn.Module,
+    model_state: None,
+    optimizer_state: Any,
+    parts: Parts = (),
 ) -> tuple[Arrays, Any]:
     """Arrays by name, and what JSON can hold. PyTorch's own generators are among the arrays.
 
     Raises:
-      TypeError: the optimizer state holds something that cannot be written down.
+      TypeError: the optimizer state holds something that cannot be written down, or that is not among
+        the parts, where there are any.
     """
     weights, statistics = workload.export_model(params, model_state)
     arrays = {f"params.{name}": array for name, array in weights.items()}
@@ -41,10 +49,13 @@ def save(
         arrays[f"generators.{number}"] = generator.numpy()
     gradients = {name: p.grad for name, p in params.named_parameters()}
     state = {
-        "optimizer_state": _save("optimizer_state", optimizer_state, arrays),
         "gradients": _save("gradients", gradients, arrays),
         "frozen": [name for name, p in params.named_parameters() if not p.requires_grad],
     }
+    if parts:
+        arrays |= named_state.save(workload, params, optimizer_state, parts)
+    else:
+        state["optimizer_state"] = _save("optimizer_state", optimizer_state, arrays)
     return arrays, state
 
 
@@ -55,9 +66,11 @@ def restore(
     params: nn.Module,
     model_state: None,
     optimizer_state: Any,
+    parts: Parts = (),
 ) -> tuple[nn.Module, None, Any]:
     """(params, model_state, optimizer_state) as `save` found them. The given first ones are changed in
-    place, so that whoever holds a tensor of them goes on holding it.
+    place, so that whoever holds a tensor of them goes on holding it. What a checkpoint that was
+    converted lacks stays as it is: gradients, generators, or an optimizer state without names.
 
     Raises:
       ValueError: the first optimizer state has other parts.
@@ -65,12 +78,17 @@ def restore(
     workload.fill_model(
         params, _without_prefix("params.", arrays), _without_prefix("model_state.", arrays)
     )
-    gradients = _restore("gradients", state["gradients"], arrays, {})
-    for name, parameter in params.named_parameters():
-        parameter.requires_grad_(name not in state["frozen"])
-        parameter.grad = gradients[name]
-    optimizer_state = _restore("optimizer_state", state["optimizer_state"], arrays, optimizer_state)
-    _set_generator_states(list(_without_prefix("generators.", arrays).values()))
+    if parts:
+        named_state.restore(workload, arrays, params, optimizer_state, parts)
+    elif "optimizer_state" in state:
+        saved = state["optimizer_state"]
+        optimizer_state = _restore("optimizer_state", saved, arrays, optimizer_state)
+    if "gradients" in state:
+        gradients = _restore("gradients", state["gradients"], arrays, {})
+        for name, parameter in params.named_parameters():
+            parameter.requires_grad_(name not in state["frozen"])
+            parameter.grad = gradients[name]
+        _set_generator_states(list(_without_prefix("generators.", arrays).values()))
     return params, None, optimizer_state
 
 

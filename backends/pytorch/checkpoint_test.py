@@ -10,6 +10,7 @@ from torch import nn
 from backends.pytorch import checkpoint
 from backends.pytorch.workload import Workload
 from spec.loading import load_workload
+from spec.submission_pb2 import StatePart
 
 Pair = collections.namedtuple("Pair", "first second")
 KEY = np.array([1, 2], np.uint32)
@@ -92,3 +93,59 @@ def test_a_first_state_of_other_parts_is_refused(fresh: Any, message: str) -> No
     saved = checkpoint.save(workload, model, None, {"f": function})
     with pytest.raises(ValueError, match=message):
         checkpoint.restore(workload, *saved, model, None, fresh)
+
+
+PARTS = [
+    StatePart(name="count", pytorch="step", shared=True),
+    StatePart(name="first", jax="mu", pytorch="exp_avg"),
+    StatePart(name="second", jax="nu", pytorch="exp_avg_sq"),
+]
+
+
+def trained_adamw(model: nn.Module) -> torch.optim.Optimizer:
+    optimizer = torch.optim.AdamW(model.parameters())
+    for parameter in model.parameters():
+        parameter.grad = torch.rand_like(parameter)
+    optimizer.step()
+    return optimizer
+
+
+def test_named_parts_are_written_under_their_names_and_a_parameters() -> None:
+    workload, model, _ = make()
+    optimizer = trained_adamw(model)
+    arrays, _ = checkpoint.save(workload, model, None, {"optimizer": optimizer}, PARTS)
+    moments = {f"{m}.{p.name}" for m in ("first", "second") for p in workload.parameters}
+    names = {name.removeprefix("optimizer_state.") for name in arrays if "optimizer_state" in name}
+    assert names == moments | {"count"} and arrays["optimizer_state.count"] == 1
+    kernel = next(p for p in workload.parameters if len(p.shape) == 4)
+    assert arrays[f"optimizer_state.first.{kernel.name}"].shape == tuple(kernel.shape)
+
+
+def test_counts_that_differ_are_no_shared_number() -> None:
+    workload, model, _ = make()
+    optimizer = trained_adamw(model)
+    optimizer.state[next(model.parameters())]["step"] += 1
+    with pytest.raises(ValueError, match=r"count is 1.0, and elsewhere 2.0"):
+        checkpoint.save(workload, model, None, {"optimizer": optimizer}, PARTS)
+
+
+def test_what_the_manifest_does_not_name_is_refused() -> None:
+    workload, model, _ = make()
+    optimizer = trained_adamw(model)
+    optimizer.state[next(model.parameters())]["rounded"] = torch.zeros(2)
+    with pytest.raises(TypeError, match=r"\['rounded'\] is not among the `state`"):
+        checkpoint.save(workload, model, None, {"optimizer": optimizer}, PARTS)
+    with pytest.raises(TypeError, match=r"\['schedule'\] is not among the `state`"):
+        checkpoint.save(workload, model, None, {"schedule": 1}, PARTS)
+
+
+def test_a_first_state_with_other_named_parts_is_refused() -> None:
+    workload, model, _ = make()
+    state = {"optimizer": trained_adamw(model)}
+    saved = checkpoint.save(workload, model, None, state, PARTS)
+    lazy = {"optimizer": torch.optim.AdamW(model.parameters())}
+    with pytest.raises(ValueError, match=r"is in the checkpoint and not in the state"):
+        checkpoint.restore(workload, *saved, model, None, lazy, PARTS)
+    lacking = {name: array for name, array in saved[0].items() if "count" not in name}
+    with pytest.raises(ValueError, match=r"optimizer_state.count is not in the checkpoint"):
+        checkpoint.restore(workload, lacking, saved[1], model, None, state, PARTS)

@@ -11,6 +11,7 @@ from backends.pytorch import checkpoint, placement
 from backends.pytorch.workload import Workload
 from harness import command
 from harness.backend import Batch
+from spec.state_names import Parts
 from spec.workload_pb2 import Workload as Message
 
 
@@ -49,9 +50,9 @@ class Backend:
         return {name: f"{t.dtype}{list(t.shape)} on {t.device}" for name, t in tensors.items()}
 
     def save(
-        self, params: Any, model_state: Any, optimizer_state: Any
+        self, params: Any, model_state: Any, optimizer_state: Any, parts: Parts = ()
     ) -> tuple[dict[str, np.ndarray], Any]:
-        return checkpoint.save(self.workload, params, model_state, optimizer_state)
+        return checkpoint.save(self.workload, params, model_state, optimizer_state, parts)
 
     def restore(
         self,
@@ -60,9 +61,10 @@ class Backend:
         params: Any,
         model_state: Any,
         optimizer_state: Any,
+        parts: Parts = (),
     ) -> tuple[Any, Any, Any]:
         first = (params, model_state, optimizer_state)
-        return checkpoint.restore(self.workload, arrays, state, *first)
+        return checkpoint.restore(self.workload, arrays, state, *first, parts)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         return placement.is_out_of_memory(error)

@@ -41,6 +41,9 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
             origin, "has no trial_started event; the trial cannot be told and does not count"
         )
         return
+    if started[-1].HasField("converted"):
+        ledger.note(origin, "left out: the trial was converted, its seconds are of two frameworks")
+        return
     try:
         counted = timeline.counted(events)
         trial = _trial(started[-1], counted, origin)

@@ -14,11 +14,11 @@ from submissions.common.layouts_jax import in_torch_layout
 
 
 class CasprState(NamedTuple):
-    """`first` and `second` go over parameters, the other lists over stacks of blocks."""
+    """`first` and `second` are trees as the parameters, lists go over stacks of blocks."""
 
     count: jax.Array
-    first: list[jax.Array]
-    second: list[jax.Array]
+    first: Any
+    second: Any
     left: list[jax.Array]
     rooted: list[jax.Array]  # the `left` that `left_roots` are of
     right: list[jax.Array]
@@ -47,8 +47,8 @@ def scale_by_caspr(point: Any) -> optax.GradientTransformation:
 
         return CasprState(
             jnp.zeros((), jnp.int32),
-            [jnp.zeros_like(p) for p in tensors],
-            [jnp.zeros_like(p) for p in tensors],
+            jax.tree.map(jnp.zeros_like, params),
+            jax.tree.map(jnp.zeros_like, params),
             left=stacks(0, zeros),
             rooted=stacks(0, jnp.eye),
             right=stacks(1, zeros),
@@ -60,8 +60,9 @@ def scale_by_caspr(point: Any) -> optax.GradientTransformation:
         tensors, tree = jax.tree.flatten(grads)
         plan = planned(tensors)
         t = state.count + 1
-        first = [b1 * m + (1 - b1) * g for m, g in zip(state.first, tensors, strict=True)]
-        second = [b2 * v + (1 - b2) * g * g for v, g in zip(state.second, tensors, strict=True)]
+        new_first = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.first, grads)
+        new_second = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, state.second, grads)
+        first, second = jax.tree.leaves(new_first), jax.tree.leaves(new_second)
         ahead = [(b1 * m + (1 - b1) * g) / (1 - b1**t) for m, g in zip(first, tensors, strict=True)]
         grafted = [
             m / (jnp.sqrt(v / (1 - b2**t)) + EPSILON) for m, v in zip(ahead, second, strict=True)
@@ -97,7 +98,7 @@ def scale_by_caspr(point: Any) -> optax.GradientTransformation:
             jnp.where(t >= point.start_step, sized_as(graft, d), graft)
             for graft, d in zip(grafted, scattered(moved, grafted, plan), strict=True)
         ]
-        new = CasprState(t, first, second, left, rooted, right, left_roots, right_roots)
+        new = CasprState(t, new_first, new_second, left, rooted, right, left_roots, right_roots)
         return jax.tree.unflatten(tree, directions), new
 
     return optax.GradientTransformation(init, update)

@@ -11,18 +11,19 @@ from submissions.common.inverse_roots_pytorch import inverse_roots
 class Caspr(torch.optim.Optimizer):
     """The learning rate of a step is its group's `lr`; t counts from 1.
 
-    In the state under "caspr", `first` and `second` go over parameters, the other lists over stacks of
-    blocks; `rooted` are the `left` that `left_roots` are of.
+    `names` are those of the parameters in each tensor. In the state under "caspr", `first` and `second`
+    go over these, the lists over stacks of blocks; `rooted` are the `left` that `left_roots` are of.
     """
 
-    def __init__(self, params, point, num_stacked):
+    def __init__(self, params, point, names):
         super().__init__(params, {"lr": 0.0})
-        self.point, self.num_stacked = point, num_stacked
+        self.point, self.names = point, names
         tensors = self._parts(training_pytorch.parameters(self))
-        self.plan = blocks.plan([tuple(x.shape) for x in tensors])
+        like = next(iter(tensors.values()))
+        self.plan = blocks.plan([tuple(x.shape) for x in tensors.values()])
 
         def stacks(side, matrix):
-            how = {"dtype": tensors[0].dtype, "device": tensors[0].device}
+            how = {"dtype": like.dtype, "device": like.device}
             return [
                 matrix(size[side], **how).repeat(len(stack), 1, 1)
                 for size, stack in self.plan.stacks.items()
@@ -33,8 +34,8 @@ class Caspr(torch.optim.Optimizer):
 
         self.state["caspr"] = {
             "count": 0,
-            "first": [torch.zeros_like(x) for x in tensors],
-            "second": [torch.zeros_like(x) for x in tensors],
+            "first": {name: torch.zeros_like(x) for name, x in tensors.items()},
+            "second": {name: torch.zeros_like(x) for name, x in tensors.items()},
             "left": stacks(0, zeros),
             "rooted": stacks(0, torch.eye),
             "right": stacks(1, zeros),
@@ -43,7 +44,7 @@ class Caspr(torch.optim.Optimizer):
         }
 
     def _parts(self, tensors):
-        return training_pytorch.unstacked([x.detach() for x in tensors], self.num_stacked)
+        return training_pytorch.by_name([x.detach() for x in tensors], self.names)
 
     @torch.no_grad()
     def step(self):
@@ -52,14 +53,15 @@ class Caspr(torch.optim.Optimizer):
         t = state["count"]
         b1, b2 = 1 - point.one_minus_beta1, point.beta2
         held = training_pytorch.parameters(self)
-        tensors = self._parts(held)
-        grads = self._parts([torch.zeros_like(p) if p.grad is None else p.grad for p in held])
-        torch._foreach_lerp_(state["first"], grads, 1 - b1)
-        torch._foreach_mul_(state["second"], b2)
-        torch._foreach_addcmul_(state["second"], grads, grads, 1 - b2)
-        ahead = torch._foreach_lerp(state["first"], grads, 1 - b1)
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in held]
+        tensors, grads = (list(self._parts(x).values()) for x in (held, grads))
+        first, second = (list(state[name].values()) for name in ("first", "second"))
+        torch._foreach_lerp_(first, grads, 1 - b1)
+        torch._foreach_mul_(second, b2)
+        torch._foreach_addcmul_(second, grads, grads, 1 - b2)
+        ahead = torch._foreach_lerp(first, grads, 1 - b1)
         torch._foreach_div_(ahead, 1 - b1**t)
-        scale = torch._foreach_sqrt(torch._foreach_div(state["second"], 1 - b2**t))
+        scale = torch._foreach_sqrt(torch._foreach_div(second, 1 - b2**t))
         torch._foreach_add_(scale, EPSILON)
         directions = torch._foreach_div(ahead, scale)
         self._move_roots(grads, t % point.precondition_frequency == 0)
@@ -135,7 +137,7 @@ def trace(matrices):
 
 
 def optimizer(workload, model, point):
-    return Caspr(model.parameters(), point, training_pytorch.num_stacked(workload, model))
+    return Caspr(model.parameters(), point, training_pytorch.names_in_tensors(workload, model))
 
 
 get_batch_size = training_pytorch.get_batch_size

@@ -16,11 +16,11 @@ from submissions.nadamw.submission_jax import optimizer
 class LawaState(NamedTuple):
     """Beside NadamW's state.
 
-    `trained` are the parameters that training goes on from while `is_evaluated`, when the caller
-    holds the average; otherwise numbers in their places.
+    `averaging` is the average's own state. `trained` are the parameters that training goes on from
+    while `is_evaluated`, when the caller holds the average; otherwise numbers in their places.
     """
 
-    average: Any
+    averaging: Any
     trained: Any
     is_evaluated: bool
 
@@ -69,7 +69,7 @@ def functions(average):
             global_step,
             rng,
         )
-        new = lawa.average
+        new = lawa.averaging
         if is_due(hyperparameters, global_step + 1, workload.step_hint):
             new = average.update(new, params, hyperparameters)
         return (nadamw, LawaState(new, placeholders(params), False)), params, model_state
@@ -91,8 +91,8 @@ def functions(average):
         if lawa.is_evaluated:
             return optimizer_state, current_param_container, model_state
         trained = current_param_container
-        params = average.value(lawa.average, trained)
-        return (nadamw, LawaState(lawa.average, trained, True)), params, model_state
+        params = average.value(lawa.averaging, trained)
+        return (nadamw, LawaState(lawa.averaging, trained, True)), params, model_state
 
     return init_optimizer_state, update_params, prepare_for_eval
 

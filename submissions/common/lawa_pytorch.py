@@ -13,21 +13,23 @@ from submissions.nadamw.submission_pytorch import optimizer
 def functions(average):
     """Returns (init_optimizer_state, update_params, prepare_for_eval) of a submission.
 
-    The optimizer state is NadamW's and {"average": of `average`, "trained": the parameters that
-    training goes on from while the model holds the average, otherwise an empty list}.
+    The optimizer state is NadamW's and {"averaging": of `average`, "is_evaluated": whether the model
+    holds the average, "trained": the parameters that training goes on from meanwhile, otherwise
+    numbers in their places}.
 
     Args:
       average: an object with init(params, point), update(state, params, point), which takes the
         parameters in, and value(state, params), the average, or params before there is one; all of
-        lists of tensors.
+        dicts of tensors by name.
     """
     start, step = training_pytorch.one_gradient_a_step(optimizer, warmup_cosine)
 
     def init_optimizer_state(workload, model_params, model_state, hyperparameters, rng):
         nadamw = start(workload, model_params, model_state, hyperparameters, rng)
         return nadamw | {
-            "average": average.init(values(model_params), hyperparameters),
-            "trained": [],
+            "averaging": average.init(values(model_params), hyperparameters),
+            "is_evaluated": False,
+            "trained": placeholders(model_params),
         }
 
     def update_params(
@@ -44,9 +46,9 @@ def functions(average):
         rng,
     ):
         model = current_param_container
-        if optimizer_state["trained"]:
-            torch._foreach_copy_(values(model), optimizer_state["trained"])
-            optimizer_state["trained"] = []
+        if optimizer_state["is_evaluated"]:
+            put(model, optimizer_state["trained"])
+            optimizer_state |= {"is_evaluated": False, "trained": placeholders(model)}
         _, _, model_state = step(
             workload,
             model,
@@ -61,8 +63,8 @@ def functions(average):
             rng,
         )
         if is_due(hyperparameters, global_step + 1, workload.step_hint):
-            new = average.update(optimizer_state["average"], values(model), hyperparameters)
-            optimizer_state["average"] = new
+            new = average.update(optimizer_state["averaging"], values(model), hyperparameters)
+            optimizer_state["averaging"] = new
         return optimizer_state, model, model_state
 
     def prepare_for_eval(
@@ -79,15 +81,25 @@ def functions(average):
     ):
         """The parameters become the average."""
         model = current_param_container
-        if not optimizer_state["trained"]:
-            optimizer_state["trained"] = [p.clone() for p in values(model)]
-            average_of = average.value(optimizer_state["average"], optimizer_state["trained"])
-            torch._foreach_copy_(values(model), average_of)
+        if not optimizer_state["is_evaluated"]:
+            trained = {name: p.clone() for name, p in values(model).items()}
+            optimizer_state |= {"is_evaluated": True, "trained": trained}
+            put(model, average.value(optimizer_state["averaging"], trained))
         return optimizer_state, model, model_state
 
     return init_optimizer_state, update_params, prepare_for_eval
 
 
 def values(model):
-    """The parameters as tensors without gradients, which share their memory."""
-    return [p.detach() for p in model.parameters()]
+    """The parameters by name as tensors without gradients, which share their memory."""
+    return {name: p.detach() for name, p in model.named_parameters()}
+
+
+def put(model, tensors):
+    """The tensors' values become those of the parameters of their names."""
+    torch._foreach_copy_(list(values(model).values()), list(tensors.values()))
+
+
+def placeholders(model):
+    """Numbers by the parameters' names, so that the state keeps its structure."""
+    return {name: p.new_zeros(()) for name, p in values(model).items()}

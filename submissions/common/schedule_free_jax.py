@@ -30,6 +30,17 @@ class ScheduleFreeState(NamedTuple):
     second: Any
 
 
+class Moving(NamedTuple):
+    """A submission's optimizer state.
+
+    `at_x` says whether the parameters are x at the moment.
+    """
+
+    state: Any
+    update: Any
+    at_x: bool
+
+
 def schedule_free(point, variant) -> optax.GradientTransformationExtraArgs:
     """g -> the way from y to the next y."""
     b1, b2 = 1 - point.one_minus_beta1, point.beta2
@@ -104,7 +115,7 @@ def statistics(workload, params, model_state, batch, rng, dropout_rate):
 def functions(variant, self_tuning, optimizer=schedule_free):
     """Returns (init_optimizer_state, update_params, prepare_for_eval) of a submission.
 
-    The optimizer state is (state, update function, whether the parameters are x at the moment).
+    The optimizer state is a Moving.
 
     Args:
       variant: of Schedule-Free.
@@ -115,7 +126,7 @@ def functions(variant, self_tuning, optimizer=schedule_free):
 
     def init_optimizer_state(workload, model_params, model_state, hyperparameters, rng):
         transformation = optimizer(hyperparameters or self_tuning, variant)
-        return jax.jit(transformation.init)(model_params), transformation.update, False
+        return Moving(jax.jit(transformation.init)(model_params), transformation.update, at_x=False)
 
     def update_params(
         workload,
@@ -154,7 +165,7 @@ def functions(variant, self_tuning, optimizer=schedule_free):
             due is None,
         )
         training_jax.log(workload, global_step, loss, grad_norm)
-        return (state, update, False), params, model_state
+        return Moving(state, update, at_x=False), params, model_state
 
     def prepare_for_eval(
         workload,
@@ -174,6 +185,6 @@ def functions(variant, self_tuning, optimizer=schedule_free):
         params = current_param_container
         if not at_x:
             params = mapped(averaged, params, state.z, 1 - point.one_minus_beta1)
-        return (state, update, True), params, model_state
+        return Moving(state, update, at_x=True), params, model_state
 
     return init_optimizer_state, update_params, prepare_for_eval

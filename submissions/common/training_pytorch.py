@@ -101,9 +101,26 @@ def parameters(optimizer):
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
+def with_state(optimizer, first_state):
+    """A library's optimizer that has its state from the start, and not from its first step on: only
+    then a checkpoint of the other framework finds its places.
+    """
+    for p in parameters(optimizer):
+        optimizer.state[p] = first_state(p)
+    return optimizer
+
+
 def num_stacked(workload, model):
     """How many parameters stand in each of a model's tensors, in the tensors' order."""
-    return [len(workload.parameters_by_tensor[name]) for name, _ in model.named_parameters()]
+    return [len(names) for names in names_in_tensors(workload, model)]
+
+
+def names_in_tensors(workload, model):
+    """The canonical names of the parameters that stand in each of a model's tensors, in the tensors'
+    order.
+    """
+    stacked = workload.parameters_by_tensor
+    return [[p.name for p in stacked[name]] for name, _ in model.named_parameters()]
 
 
 def unstacked(tensors, counts):
@@ -113,6 +130,15 @@ def unstacked(tensors, counts):
         for x, count in zip(tensors, counts, strict=True)
         for part in ([x] if count == 1 else x.chunk(count))  # a scalar has no chunks
     ]
+
+
+def by_name(tensors, names):
+    """Views of the single parameters that stand in tensors, by their canonical names and in the order
+    of the leaves of JAX's tree. `names` are those in each tensor.
+    """
+    views = unstacked(tensors, list(map(len, names)))
+    named = zip([name for several in names for name in several], views, strict=True)
+    return dict(sorted(named, key=lambda item: item[0].split(".")))
 
 
 def gradients(model):

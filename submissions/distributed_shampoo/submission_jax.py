@@ -14,11 +14,11 @@ from submissions.distributed_shampoo.settings import BATCH_SIZES, schedule
 
 
 class ShampooState(NamedTuple):
-    """Lists go over tensors, dicts over sizes of factor matrices."""
+    """`first` and `second` are trees as the parameters, dicts go over sizes of factor matrices."""
 
     count: jax.Array
-    first: list[jax.Array]
-    second: list[jax.Array]
+    first: Any
+    second: Any
     factors: dict[int, jax.Array]
     roots: dict[int, jax.Array]
 
@@ -43,8 +43,8 @@ def scale_by_shampoo(point: Any) -> optax.GradientTransformation:
 
         return ShampooState(
             jnp.zeros((), jnp.int32),
-            [jnp.zeros_like(p) for p in tensors],
-            [jnp.zeros_like(p) for p in tensors],
+            jax.tree.map(jnp.zeros_like, params),
+            jax.tree.map(jnp.zeros_like, params),
             stacks(lambda size, dtype: jnp.zeros((size, size), dtype)),
             stacks(jnp.eye),
         )
@@ -54,8 +54,9 @@ def scale_by_shampoo(point: Any) -> optax.GradientTransformation:
         plan = planned(tensors)
         t = state.count + 1
         correction1, correction2 = 1 - b1**t, 1 - b2**t
-        first = [b1 * m + (1 - b1) * g for m, g in zip(state.first, tensors, strict=True)]
-        second = [b2 * v + (1 - b2) * g * g for v, g in zip(state.second, tensors, strict=True)]
+        new_first = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.first, grads)
+        new_second = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, state.second, grads)
+        first, second = jax.tree.leaves(new_first), jax.tree.leaves(new_second)
         ahead = first
         if point.use_nadam:
             ahead = [b1 * m + (1 - b1) * g for m, g in zip(first, tensors, strict=True)]
@@ -80,7 +81,7 @@ def scale_by_shampoo(point: Any) -> optax.GradientTransformation:
             jnp.where(t >= every, preconditioned(m, graft, number, plan, roots), graft)
             for number, (m, graft) in enumerate(zip(filtered, grafted, strict=True))
         ]
-        new_state = ShampooState(t, first, second, factors, roots)
+        new_state = ShampooState(t, new_first, new_second, factors, roots)
         return jax.tree.unflatten(tree, directions), new_state
 
     return optax.GradientTransformation(init, update)
@@ -115,15 +116,21 @@ def preconditioned(filtered, grafted, number, plan, roots):
     return result.reshape(grafted.shape)
 
 
+class MomentumState(NamedTuple):
+    momentum: Any
+
+
 def averaged_momentum(mu: float) -> optax.GradientTransformation:
     """m <- mu m + (1 - mu) d,  d <- (1 - mu) d + mu m."""
 
     def update(updates, state, params=None):
-        momentum = jax.tree.map(lambda m, d: mu * m + (1 - mu) * d, state, updates)
+        momentum = jax.tree.map(lambda m, d: mu * m + (1 - mu) * d, state.momentum, updates)
         ahead = jax.tree.map(lambda m, d: (1 - mu) * d + mu * m, momentum, updates)
-        return ahead, momentum
+        return ahead, MomentumState(momentum)
 
-    return optax.GradientTransformation(lambda params: jax.tree.map(jnp.zeros_like, params), update)
+    return optax.GradientTransformation(
+        lambda params: MomentumState(jax.tree.map(jnp.zeros_like, params)), update
+    )
 
 
 def optimizer(workload, point):

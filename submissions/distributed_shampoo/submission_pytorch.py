@@ -7,26 +7,24 @@ from submissions.common.inverse_roots_pytorch import inverse_roots
 from submissions.distributed_shampoo import blocks
 from submissions.distributed_shampoo.settings import BATCH_SIZES, schedule
 
-KEPT = ("count", "first", "second", "momentum", "factors", "roots")
-
 
 class Shampoo(torch.optim.Optimizer):
     """The learning rate of a step is its group's `lr`; t counts from 1.
 
-    `num_stacked` says how many parameters stand in each tensor. In the state under "shampoo", lists go
-    over parameters, dicts over sizes of factor matrices.
+    `names` are those of the parameters in each tensor. In the state under "shampoo", `first`, `second`
+    and `momentum` go over these, the other dicts over sizes of factor matrices.
     """
 
-    def __init__(self, params, num_stacked, point):
+    def __init__(self, params, names, point):
         super().__init__(params, {"lr": 0.0})
-        self.num_stacked, self.point = num_stacked, point
+        self.names, self.point = names, point
         tensors = self._parts(training_pytorch.parameters(self))
         self.plan = blocks.plan(
-            [tuple(p.shape) for p in tensors],
+            [tuple(p.shape) for p in tensors.values()],
             point.max_preconditioner_dim,
             point.inv_root_override,
         )
-        like = tensors[0]
+        like = next(iter(tensors.values()))
 
         def stacks(matrix):
             return {
@@ -36,26 +34,29 @@ class Shampoo(torch.optim.Optimizer):
 
         self.state["shampoo"] = {
             "count": 0,
-            "first": [torch.zeros_like(p) for p in tensors],
-            "second": [torch.zeros_like(p) for p in tensors],
-            "momentum": [torch.zeros_like(p) for p in tensors if point.use_momentum],
+            "first": zeros(tensors),
+            "second": zeros(tensors),
+            "momentum": zeros(tensors) if point.use_momentum else {},
             "factors": stacks(lambda size, **how: torch.zeros(size, size, **how)),
             "roots": stacks(torch.eye),
         }
 
     def _parts(self, tensors):
-        return training_pytorch.unstacked([x.detach() for x in tensors], self.num_stacked)
+        return training_pytorch.by_name([x.detach() for x in tensors], self.names)
 
     @torch.no_grad()
     def step(self):
         point, state = self.point, self.state["shampoo"]
         state["count"] += 1
-        t, first, second = state["count"], state["first"], state["second"]
+        t, roots = state["count"], state["roots"]
+        first, second, momentum = (
+            list(state[name].values()) for name in ("first", "second", "momentum")
+        )
         b1, b2 = 1 - point.one_minus_beta1, 1 - point.one_minus_beta2
         correction1, correction2 = 1 - b1**t, 1 - b2**t
         held = training_pytorch.parameters(self)
-        tensors = self._parts(held)
-        grads = self._parts([torch.zeros_like(p) if p.grad is None else p.grad for p in held])
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in held]
+        tensors, grads = (list(self._parts(x).values()) for x in (held, grads))
         torch._foreach_lerp_(first, grads, 1 - b1)
         torch._foreach_mul_(second, b2)
         torch._foreach_addcmul_(second, grads, grads, 1 - b2)
@@ -68,7 +69,6 @@ class Shampoo(torch.optim.Optimizer):
             scale = torch._foreach_sqrt(torch._foreach_div(second, correction2))
             torch._foreach_add_(scale, point.grafting_epsilon)
             grafted = torch._foreach_div(filtered, scale)
-        roots = state["roots"]
         add_outer_products(state["factors"], grads, self.plan, b2)
         if t % point.precondition_frequency == 0:
             for d, powers in self.plan.roots.items():
@@ -82,8 +82,12 @@ class Shampoo(torch.optim.Optimizer):
             ]
         directions = torch._foreach_add(directions, tensors, alpha=point.weight_decay)
         if point.use_momentum:
-            averaged_momentum_(state["momentum"], directions, 1 - point.one_minus_momentum)
+            averaged_momentum_(momentum, directions, 1 - point.one_minus_momentum)
         torch._foreach_add_(tensors, directions, alpha=-self.param_groups[0]["lr"])
+
+
+def zeros(tensors):
+    return {name: torch.zeros_like(x) for name, x in tensors.items()}
 
 
 def add_outer_products(factors, tensors, plan, b2):
@@ -121,7 +125,7 @@ def averaged_momentum_(momentum, directions, mu):
 
 
 def optimizer(workload, model, point):
-    return Shampoo(model.parameters(), training_pytorch.num_stacked(workload, model), point)
+    return Shampoo(model.parameters(), training_pytorch.names_in_tensors(workload, model), point)
 
 
 get_batch_size = batch_sizes.batch_size(BATCH_SIZES)

@@ -11,9 +11,9 @@ from submissions.lawa_ema.settings import BATCH_SIZES
 
 
 class MovingAverage(NamedTuple):
-    """The average of the parameters, of which `count` so far were taken in."""
+    """The average of the parameters, of which `num_averaged` so far were taken in."""
 
-    count: jax.Array
+    num_averaged: jax.Array
     average: Any
 
     @staticmethod
@@ -32,14 +32,14 @@ class MovingAverage(NamedTuple):
 @jax.jit(donate_argnums=0)
 def _moved(state, params, beta):
     def moved(average, p):
-        return jnp.where(state.count > 0, beta * average + (1 - beta) * p, p)
+        return jnp.where(state.num_averaged > 0, beta * average + (1 - beta) * p, p)
 
-    return MovingAverage(state.count + 1, jax.tree.map(moved, state.average, params))
+    return MovingAverage(state.num_averaged + 1, jax.tree.map(moved, state.average, params))
 
 
 @jax.jit
 def _average(state, params):
-    return jax.tree.map(lambda a, p: jnp.where(state.count > 0, a, p), state.average, params)
+    return jax.tree.map(lambda a, p: jnp.where(state.num_averaged > 0, a, p), state.average, params)
 
 
 get_batch_size = batch_sizes.batch_size(BATCH_SIZES)

@@ -8,22 +8,22 @@ from submissions.lawa_ema.settings import BATCH_SIZES
 
 
 class MovingAverage:
-    """The state is the average, empty before the first parameters were taken in."""
+    """The state is the average of the parameters, of which `num_averaged` so far were taken in."""
 
     @staticmethod
     def init(params, point):
-        return []
+        zeros = {name: torch.zeros_like(p) for name, p in params.items()}
+        return {"num_averaged": 0, "average": zeros}
 
     @staticmethod
     def update(state, params, point):
-        if not state:
-            return [p.clone() for p in params]
-        torch._foreach_lerp_(state, params, 1 - point.lawa_beta)
-        return state
+        weight = 1 - point.lawa_beta if state["num_averaged"] else 1.0
+        torch._foreach_lerp_(list(state["average"].values()), list(params.values()), weight)
+        return state | {"num_averaged": state["num_averaged"] + 1}
 
     @staticmethod
     def value(state, params):
-        return state or params
+        return state["average"] if state["num_averaged"] else params
 
 
 get_batch_size = batch_sizes.batch_size(BATCH_SIZES)

@@ -11,40 +11,35 @@ from submissions.lawa_queue.settings import BATCH_SIZES
 
 
 class Queue(NamedTuple):
-    """The latest parameters, [k, ...] each, of which `count` so far were taken in."""
+    """The k latest parameters, the oldest first, of which `num_averaged` so far were taken in; zeros
+    before the first of them.
+    """
 
-    count: jax.Array
-    latest: Any
+    num_averaged: jax.Array
+    latest: list[Any]
 
     @staticmethod
     def init(params, point):
-        latest = jax.tree.map(lambda p: jnp.zeros((point.k, *p.shape), p.dtype), params)
+        latest = [jax.tree.map(jnp.zeros_like, params) for _ in range(point.k)]
         return Queue(jnp.zeros((), jnp.int32), latest)
 
     @staticmethod
     def update(state, params, point):
-        return _put(state, params)
+        return Queue(state.num_averaged + 1, [*state.latest[1:], jax.tree.map(jnp.copy, params)])
 
     @staticmethod
     def value(state, params):
         return _mean(state, params)
 
 
-@jax.jit(donate_argnums=0)
-def _put(state, params):
-    def put(rows, p):
-        return rows.at[state.count % len(rows)].set(p)
-
-    return Queue(state.count + 1, jax.tree.map(put, state.latest, params))
-
-
 @jax.jit
 def _mean(state, params):
-    def mean(rows, p):
-        count = jnp.minimum(state.count, len(rows))
-        return jnp.where(count > 0, rows.sum(0) / jnp.maximum(count, 1).astype(p.dtype), p)
+    count = jnp.minimum(state.num_averaged, len(state.latest))
 
-    return jax.tree.map(mean, state.latest, params)
+    def mean(p, *latest):
+        return jnp.where(count > 0, sum(latest) / jnp.maximum(count, 1).astype(p.dtype), p)
+
+    return jax.tree.map(mean, params, *state.latest)
 
 
 get_batch_size = batch_sizes.batch_size(BATCH_SIZES)

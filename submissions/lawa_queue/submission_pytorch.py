@@ -8,24 +8,29 @@ from submissions.lawa_queue.settings import BATCH_SIZES
 
 
 class Queue:
-    """The state is a list of the latest parameters, the oldest first."""
+    """The state is a list of the k latest parameters, the oldest first, of which `num_averaged` so far
+    were taken in; zeros before the first of them.
+    """
 
     @staticmethod
     def init(params, point):
-        return []
+        def zeros():
+            return {name: torch.zeros_like(p) for name, p in params.items()}
+
+        return {"num_averaged": 0, "latest": [zeros() for _ in range(point.k)]}
 
     @staticmethod
     def update(state, params, point):
-        return [*state, [p.clone() for p in params]][-point.k :]
+        copies = {name: p.clone() for name, p in params.items()}
+        latest = [*state["latest"][1:], copies]
+        return {"num_averaged": state["num_averaged"] + 1, "latest": latest}
 
     @staticmethod
     def value(state, params):
-        if not state:
+        count = min(state["num_averaged"], len(state["latest"]))
+        if count == 0:
             return params
-        total = [torch.clone(p) for p in state[0]]
-        for latest in state[1:]:
-            torch._foreach_add_(total, latest)
-        return torch._foreach_div(total, len(state))
+        return {name: sum(p[name] for p in state["latest"]) / count for name in params}
 
 
 get_batch_size = batch_sizes.batch_size(BATCH_SIZES)

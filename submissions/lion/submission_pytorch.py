@@ -16,14 +16,17 @@ class Lion(torch.optim.Optimizer):
     def __init__(self, params, b1: float, b2: float, weight_decay: float):
         super().__init__(params, {"lr": 0.0, "b1": b1, "b2": b2, "weight_decay": weight_decay})
         for p in training_pytorch.parameters(self):
-            self.state[p] = {"momentum": torch.zeros_like(p)}
+            self.state[p] = {"count": 0, "momentum": torch.zeros_like(p)}  # optax counts too
 
     @torch.no_grad()
     def step(self):
         for group in self.param_groups:
             params = [p for p in group["params"] if p.grad is not None]
             grads = [p.grad for p in params]
-            momenta = [self.state[p]["momentum"] for p in params]
+            states = [self.state[p] for p in params]
+            for state in states:
+                state["count"] += 1
+            momenta = [state["momentum"] for state in states]
             updates = torch._foreach_lerp(momenta, grads, 1 - group["b1"])
             torch._foreach_sign_(updates)
             torch._foreach_lerp_(momenta, grads, 1 - group["b2"])

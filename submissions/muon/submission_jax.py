@@ -1,5 +1,7 @@
 """Muon in JAX. README.md has the formulas."""
 
+from typing import Any, NamedTuple
+
 import optax
 from jax import numpy as jnp
 from jax import tree
@@ -12,14 +14,20 @@ from submissions.common.schedules import warmup_cosine
 from submissions.muon.constants import COEFFICIENTS, EPSILON, NUM_ITERATIONS, SMALLEST_NORM
 
 
+class MuonState(NamedTuple):
+    momentum: Any
+
+
 def scale_by_muon(beta: float) -> optax.GradientTransformation:
     """g -> s O; arrays are [out, in, space...]."""
 
     def update(grads, state, params=None):
-        momentum = tree.map(lambda m, g: beta * m + (1 - beta) * g, state, grads)
-        return tree.map(direction, momentum), momentum
+        momentum = tree.map(lambda m, g: beta * m + (1 - beta) * g, state.momentum, grads)
+        return tree.map(direction, momentum), MuonState(momentum)
 
-    return optax.GradientTransformation(lambda params: tree.map(jnp.zeros_like, params), update)
+    return optax.GradientTransformation(
+        lambda params: MuonState(tree.map(jnp.zeros_like, params)), update
+    )
 
 
 def direction(m):
