@@ -17,6 +17,7 @@ from harness import (
     provenance,
     resuming,
     run_folder,
+    sandbox,
     submission,
     tuning,
 )
@@ -28,6 +29,7 @@ from harness.errors import LogError, UsageError
 from harness.events import EventLog
 from harness.experiment import Experiment
 from harness.interruption import Interruption
+from harness.isolation import isolated
 from harness.mirror import Mirror
 from harness.resuming import Begun
 from harness.submission import Source, Submission
@@ -68,6 +70,7 @@ def main(
     framework: str,
     make_backend: MakeBackend,
     load: LoadSubmission = submission.load,
+    worker: str = "harness.worker",
 ) -> int:
     """Runs one trial as the command line says; returns the exit status.
 
@@ -76,10 +79,11 @@ def main(
       framework: `jax` or `pytorch`.
       make_backend: makes the framework's backend for a workload under a version of the rules.
       load: imports a submission.
+      worker: module whose program does what `make_backend` and `load` do, for an isolated trial.
     """
     try:
         arguments = parser(framework).parse_args(argv)
-        return _run(arguments, _FRAMEWORKS[framework], make_backend, load)
+        return _run(arguments, _FRAMEWORKS[framework], make_backend, load, worker)
     except (UsageError, loading.SpecError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
@@ -134,6 +138,12 @@ def parser(backend: str) -> OneLineParser:
         "--no-checkpoints",
         action="store_true",
         help="make none: a run that is stopped can then only begin anew",
+    )
+    add(
+        "--isolate",
+        action="store_true",
+        help="run the submission in a process of its own, where it sees neither files, network nor "
+        "evaluation data (bubblewrap)",
     )
     add(
         "--mirror",
@@ -213,7 +223,10 @@ def _run(
     framework: Framework,
     make_backend: MakeBackend,
     load: LoadSubmission,
+    worker: str,
 ) -> int:
+    if arguments.isolate and (obstacle := sandbox.obstacle()):
+        raise UsageError(f"--isolate: {obstacle}")
     if arguments.data_dir:
         storage.use_parent(arguments.data_dir)
     try:
@@ -247,7 +260,7 @@ def _run(
         if arguments.mirror:
             log.observers.append(Mirror(folder / mirror.FOLDER).show)
         keeper = Keeper(folder, trial, lock, checkpoints, not arguments.no_checkpoints)
-        parts = functools.partial(
+        parts: Callable[..., Experiment] = functools.partial(
             set_up,
             source=source,
             point=point,
@@ -257,7 +270,10 @@ def _run(
             log=log,
             begun=begun,
         )
-        with display, contextlib.closing(lock):
+        with display, contextlib.closing(lock), contextlib.ExitStack() as stack:
+            if arguments.isolate:
+                sandboxed = isolated(parts, worker, source, trial, clock, folder)
+                parts = stack.enter_context(sandboxed)
             if begun:
                 _record_resumption(begun, log, clock)
             ended = run_trial(trial, parts, clock, log, interruption, keeper)

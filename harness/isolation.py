@@ -1,0 +1,496 @@
+"""A trial whose submission runs in another process, in a sandbox.
+
+The training loop sees a backend and a submission as always; what they do with parameters and state is
+done by the worker inside (worker.py), for which they hold nothing but placeholders. This process
+keeps the clock, the log and the data, and evaluates parameters that it was sent. No answer is
+trusted: each is bounded, checked, and has to come in time.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from harness import sandbox, worker
+from harness.backend import Backend, Batch
+from harness.clock import Clock
+from harness.errors import SubmissionError, printable
+from harness.experiment import Experiment
+from harness.frames import Arrays, Channel, FrameError
+from harness.metrics_logger import MetricsLogger
+from harness.submission import Source, Submission
+from inputs.pipeline import map_arrays
+from spec.event_pb2 import TrialStarted
+from spec.interface import TrainingCompleteError
+from spec.submission_pb2 import Framework
+from spec.workload_pb2 import Workload as Message
+
+OUTPUT = "output.txt"  # in the run folder: what the submission prints
+GRACE_SEC = 600.0  # beyond the budget, for an answer that is timed
+UNTIMED_SEC = 1800.0  # for one that is not
+MEMORY_SHARE = 0.75  # of the host's memory, that each process inside may allocate
+# JAX takes most of a GPU's memory at its start unless it is told not to; two processes share it here.
+_SHARED_DEVICES = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+_END_SEC = 10.0  # for processes that were killed to be gone
+
+SetUp = Callable[..., Experiment]
+_MAX_MESSAGE, _MAX_TRACEBACK = 4_000, 60_000  # characters
+
+
+class Process:
+    """The process in the sandbox, and the connection to it.
+
+    After an answer that is late, malformed or missing there are no more: every later request fails as
+    that one did.
+    """
+
+    def __init__(self, arguments: list[str], folder: Path, clock: Clock, budget_sec: float):
+        """`arguments` are the module of Python that is run, and its own; `folder` is the run folder."""
+        self._clock = clock
+        self._budget_sec = budget_sec
+        self._output = folder / OUTPUT
+        self._failure = ""
+        memory_bytes = int(MEMORY_SHARE * psutil.virtual_memory().total)
+        ends, inner = zip(*(socket.socketpair() for _ in range(2)), strict=True)
+        self._requests = Channel(ends[0], memory_bytes)
+        self.batches = Channel(ends[1])
+        numbers = [connection.fileno() for connection in inner]
+        command = sandbox.command(
+            [sys.executable, "-m", *arguments, *map(str, numbers)],
+            readable={worker.FOLDER: folder / "submission"},
+            memory_bytes=memory_bytes,
+        )
+        with self._output.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=sandbox.environment() | _SHARED_DEVICES,
+                pass_fds=numbers,
+                start_new_session=True,  # signals from a terminal are for this process alone
+            )
+        for connection in inner:
+            connection.close()
+
+    def ask(self, name: str, arrays: Mapping[str, np.ndarray] = {}, **arguments: Any) -> Any:
+        """The answer to a request of worker.Worker."""
+        return self.ask_arrays(name, arrays, **arguments)[0]
+
+    def ask_arrays(
+        self, name: str, arrays: Mapping[str, np.ndarray] = {}, **arguments: Any
+    ) -> tuple[Any, Arrays]:
+        """The answer to a request, and the arrays that came with it.
+
+        Raises:
+          SubmissionError: it failed, or the answer is none.
+        """
+        if self._failure:
+            raise SubmissionError(self._failure)
+        is_timed = self._clock.is_timed
+        left = self._budget_sec - self._clock.timed_sec + GRACE_SEC if is_timed else UNTIMED_SEC
+        deadline = time.monotonic() + left
+        self._failure = f"the submission's process was stopped in {name}"  # should this be left
+        try:
+            self._requests.send([name, arguments], arrays, deadline)
+            content, answered = self._requests.receive(deadline)
+        except TimeoutError as error:
+            limit = "its budget and" if is_timed else "the limit of"
+            seconds = GRACE_SEC if is_timed else UNTIMED_SEC
+            self._fail(f"{name} did not end within {limit} {seconds:g} seconds", error)
+        except FrameError as error:
+            self._fail(f"the submission's process answered {name} with {error}", error)
+        except (EOFError, OSError) as error:
+            self._fail(f"the submission's process {self._end()} in {name}", error)
+        if not isinstance(content, dict) or not content.keys() & {"result", "error"}:
+            self._fail(f"the submission's process answered {name} with neither result nor error")
+        self._failure = ""
+        if "error" in content:
+            _raise_error(content)
+        return content["result"], answered
+
+    def _fail(self, message: str, error: Exception | None = None) -> None:
+        self._failure = printable(message)
+        raise SubmissionError(self._failure) from error
+
+    def _end(self) -> str:
+        """How it ended."""
+        try:
+            status = self._process.wait(_END_SEC)
+        except subprocess.TimeoutExpired:
+            return "closed its connection"
+        killed = 128 + signal.SIGKILL
+        cause = " (killed, perhaps because the host had no memory left)" * (status == killed)
+        return f"ended with status {status}{cause}, see {OUTPUT},"
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Nothing inside computes meanwhile, but for what a GPU was given before."""
+        stopped: dict[int, psutil.Process] = {}
+        while new := {p.pid: p for p in self._inside() if p.pid not in stopped}:
+            stopped |= new
+            _send(new.values(), signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _send(stopped.values(), signal.SIGCONT)
+
+    def _inside(self) -> list[psutil.Process]:
+        try:
+            return psutil.Process(self._process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def stop(self) -> None:
+        """Ends it and whatever it started."""
+        self._requests.close()
+        self.batches.close()
+        inside = self._inside()
+        self._process.kill()  # all others die with it
+        self._process.wait()
+        psutil.wait_procs(inside, _END_SEC)
+
+
+def _raise_error(content: Mapping[str, Any]) -> None:
+    message = printable(content["error"])[:_MAX_MESSAGE]
+    trace = printable(content.get("traceback", ""))[-_MAX_TRACEBACK:]
+    cause = MemoryError if content.get("is_out_of_memory") is True else RuntimeError
+    raise SubmissionError(message) from cause(f"in the sandbox:\n{trace}")
+
+
+def _send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+class Feed:
+    """Sends training batches ahead of their use, in a thread that waits while the worker has enough.
+    Iterates over placeholders of those that were used.
+
+    Attributes:
+      num_sent: batches sent, or on the way.
+      error: what the data raised.
+    """
+
+    def __init__(self, channel: Channel, batches: Iterator[Batch]):
+        self.num_sent = 0
+        self.error: Exception | None = None
+        self._channel = channel
+        self._batches = batches
+        threading.Thread(target=self._send_all, name="feed", daemon=True).start()
+
+    def _send_all(self) -> None:
+        with contextlib.suppress(OSError):  # the worker is gone
+            while (batch := self._next_batch()) is not None:
+                arrays: Arrays = {}
+                skeleton = map_arrays(functools.partial(_numbered, arrays), batch)
+                self.num_sent += 1
+                self._channel.send(skeleton, arrays)
+            self._channel.end()
+
+    def _next_batch(self) -> Batch | None:
+        try:
+            return next(self._batches)
+        except Exception as error:
+            self.error = error
+            return None
+
+    def __iter__(self) -> Iterator[None]:
+        return self
+
+    def __next__(self) -> None:
+        if self.error:
+            raise self.error
+
+
+def _numbered(arrays: Arrays, array: np.ndarray) -> Any:
+    """The number of an array, which is put among the others."""
+    arrays[str(len(arrays))] = array
+    return len(arrays) - 1
+
+
+class Workload:
+    """The part of a workload that the training loop asks for."""
+
+    def __init__(self, workload: Any, process: Process):
+        self.model_params_types = workload.model_params_types
+        self.loss_type = workload.loss_type
+        self._process = process
+        self._logger = MetricsLogger()
+
+    @property
+    def metrics_logger(self) -> MetricsLogger:
+        return self._logger
+
+    @metrics_logger.setter
+    def metrics_logger(self, logger: MetricsLogger) -> None:
+        self._logger = logger
+        logger.before_write = self._fetch_scalars
+
+    def init_model_fn(self, words: np.ndarray) -> tuple[None, None]:
+        self._process.ask("init_model", words=words.tolist())
+        return None, None
+
+    def _fetch_scalars(self) -> None:
+        """Of a process that answers no more, what it had logged is lost."""
+        with contextlib.suppress(SubmissionError, TypeError, ValueError):
+            for step, metrics in self._process.ask("scalars"):
+                self._logger.append_scalar_metrics(metrics, step)
+
+
+class IsolatedBackend:
+    """The backend, with a worker for all that has to do with training. Parameters, model state and
+    optimizer state are None here.
+    """
+
+    def __init__(self, backend: Backend, process: Process, clock: Clock):
+        self.num_devices = backend.num_devices
+        self.is_out_of_memory = backend.is_out_of_memory
+        self.number_of_parameters = backend.number_of_parameters
+        self.accelerators = backend.accelerators
+        self.reference_step = backend.reference_step
+        self.workload = Workload(backend.workload, process)
+        self._backend = backend
+        self._process = process
+        self._clock = clock
+        self._expected = _model_arrays(backend.workload)
+        self._step_is_over = False
+        self._arrays: Arrays | None = None
+        self._model: Any = None
+
+    def changed(self, by_step: bool = False) -> None:
+        """Notes that the worker's parameters are others now."""
+        self._step_is_over = by_step
+        self._arrays = self._model = None
+
+    def rng(self, words: np.ndarray) -> np.ndarray:
+        return words
+
+    def place(self, batch: Any) -> Any:
+        return batch
+
+    def synchronize(self, *results: Any) -> None:
+        """The worker answers when its devices are done with a step. Before an evaluation, that is the
+        next time that somebody waits, parameters come over while the submission pays for the time: it
+        cannot go on with them when the clock has stopped.
+        """
+        if not results or not self._clock.is_timed:
+            return
+        if self._step_is_over:
+            self._step_is_over = False
+        elif self._arrays is None:
+            self._arrays = self._hand_over()
+
+    def _hand_over(self) -> Arrays:
+        _, arrays = self._process.ask_arrays("hand_over")
+        for name in [*self._expected, *arrays]:
+            array = arrays.get(name)
+            found = "nothing" if array is None else f"{array.dtype}{list(array.shape)}"
+            if found != self._expected.get(name):
+                expected = self._expected.get(name, "no such array")
+                raise SubmissionError(f"{printable(name)} came as {found}, expected {expected}")
+        return arrays
+
+    def evaluate(
+        self, params: Any, model_state: Any, rng: Any, batches: Iterable[Batch]
+    ) -> Mapping[str, float]:
+        backend = self._backend
+        if self._model is None:
+            arrays = self._hand_over() if self._arrays is None else self._arrays
+            split = {"params": {}, "model_state": {}}  # type: dict[str, Arrays]
+            for name, array in arrays.items():
+                kind, _, rest = name.partition(".")
+                split[kind][rest] = array
+            self._model = backend.workload.import_model(split["params"], split["model_state"])
+        with self._process.paused():
+            return backend.evaluate(*self._model, backend.rng(rng), batches)
+
+    def structure(self, params: Any, model_state: Any) -> Mapping[str, str]:
+        """What is to be compared is compared where the arrays are, and what comes over is compared
+        with the specification.
+        """
+        return {}
+
+    def save(self, params: Any, model_state: Any, optimizer_state: Any) -> tuple[Arrays, Any]:
+        state, arrays = self._process.ask_arrays("save")
+        return arrays, state
+
+    def restore(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        state: Any,
+        params: Any,
+        model_state: Any,
+        optimizer_state: Any,
+    ) -> tuple[None, None, None]:
+        self._process.ask("restore", arrays, state=state)
+        self.changed()
+        return None, None, None
+
+
+def _model_arrays(workload: Any) -> dict[str, str]:
+    """Type and shape of every array of a model, by its name."""
+    shapes = {f"params.{p.name}": list(p.shape) for p in workload.parameters}
+    state = workload.initial_state.items()
+    shapes |= {f"model_state.{name}": list(array.shape) for name, array in state}
+    return {name: f"float32{shape}" for name, shape in shapes.items()}
+
+
+class IsolatedSubmission(Submission):
+    """The submission's functions, called in the worker.
+
+    Attributes:
+      backend: whose parameters they change.
+      feed: where their batches come from.
+    """
+
+    backend: IsolatedBackend
+    feed: Feed
+
+    def __init__(self, process: Process, has: Mapping[str, Any]):
+        self._process = process
+        self._num_told = 0  # evaluations that the worker knows of
+        self._num_taken = 0  # batches
+        self.takes_train_state = has.get("takes_train_state") is True
+        self.prepare_for_eval = None
+        if has.get("has_prepare_for_eval") is True:
+            self.prepare_for_eval = self._prepare_for_eval
+
+    def batch_size(self, workload: Message, num_devices: int) -> int:
+        size = self._process.ask("batch_size", num_devices=num_devices)
+        self._get_batch_size = lambda name: size
+        return super().batch_size(workload, num_devices)
+
+    def init_optimizer_state(
+        self, workload: Any, params: Any, model_state: Any, hyperparameters: Any, rng: np.ndarray
+    ) -> None:
+        point = None if hyperparameters is None else hyperparameters._asdict()
+        self._process.ask("init_optimizer_state", point=point, words=rng.tolist())
+
+    def data_selection(
+        self, workload: Any, input_queue: Iterator[None], *others: Any
+    ) -> tuple[Iterator[None], np.ndarray]:
+        """Is done together with the update, in one request."""
+        *_, rng = others
+        return input_queue, rng
+
+    def update_params(
+        self,
+        *,
+        batch: tuple[Iterator[None], np.ndarray],
+        eval_results: list[Any],
+        global_step: int,
+        rng: np.ndarray,
+        train_state: Mapping[str, Any] | None = None,
+        **others: Any,
+    ) -> tuple[None, None, None]:
+        input_queue, selection_rng = batch
+        self.backend.changed(by_step=True)
+        try:
+            answer = self._process.ask(
+                "step",
+                step=global_step,
+                words=[selection_rng.tolist(), rng.tolist()],
+                evaluations=self._news(eval_results),
+                train_state=None if train_state is None else dict(train_state),
+            )
+        except SubmissionError:
+            if self.feed.error:  # it failed for want of a batch
+                next(input_queue)
+            raise
+        for _ in range(self._newly_taken(answer)):
+            next(input_queue)
+        if answer.get("is_complete") is True:
+            raise TrainingCompleteError
+        return None, None, None
+
+    def _prepare_for_eval(
+        self, *, eval_results: list[Any], global_step: int, rng: np.ndarray, **others: Any
+    ) -> tuple[None, None, None]:
+        self.backend.changed()
+        news = self._news(eval_results)
+        self._process.ask(
+            "prepare_for_eval", step=global_step, words=rng.tolist(), evaluations=news
+        )
+        return None, None, None
+
+    def _news(self, eval_results: list[Any]) -> list[Any]:
+        """The evaluations that the worker does not know of."""
+        news = eval_results[self._num_told :]
+        self._num_told += len(news)
+        return news
+
+    def _newly_taken(self, answer: Any) -> int:
+        """How many batches a step took."""
+        number = answer.get("num_taken") if isinstance(answer, dict) else None
+        if type(number) is not int or not self._num_taken <= number <= self.feed.num_sent:
+            raise SubmissionError(
+                f"the submission's process says that it took {printable(number)[:99]} batches, "
+                f"expected {self._num_taken} to {self.feed.num_sent}"
+            )
+        newly, self._num_taken = number - self._num_taken, number
+        return newly
+
+
+@contextlib.contextmanager
+def isolated(
+    parts: SetUp, module: str, source: Source, trial: TrialStarted, clock: Clock, folder: Path
+) -> Iterator[SetUp]:
+    """What makes the parts of a trial, with those that train in a sandbox as long as the context lasts.
+
+    Args:
+      parts: makes them for a trial and `load`, which loads a submission.
+      module: of Python, whose program is the worker.
+      source: the submission; what runs is its copy in the run folder.
+      trial: as far as it is known.
+      clock: the trial's.
+      folder: the run folder.
+    """
+    os.environ.update(_SHARED_DEVICES)
+    name = source.module.relative_to(source.folder).as_posix()
+    framework = Framework.Name(trial.framework).lower()
+    process = Process([module, framework, name], folder, clock, trial.budget_sec)
+
+    def load(source: Source) -> Submission:
+        files = [file.relative_to(source.folder).as_posix() for file in source.files]
+        has = process.ask(
+            "load",
+            workload=trial.workload.SerializeToString(deterministic=True).hex(),
+            version=trial.ruleset.version,
+            manifest=source.manifest.SerializeToString(deterministic=True).hex(),
+            module=name,
+            files=files,
+        )
+        return IsolatedSubmission(process, has)
+
+    def isolated_parts(trial: TrialStarted) -> Experiment:
+        experiment = parts(trial, load=load)
+        submission = experiment.submission
+        assert isinstance(submission, IsolatedSubmission)
+        submission.backend = IsolatedBackend(experiment.backend, process, clock)
+
+        def train_batches(start: int) -> Iterator[Any]:
+            submission.feed = Feed(process.batches, experiment.train_batches(start))
+            return submission.feed
+
+        return dataclasses.replace(
+            experiment, backend=submission.backend, train_batches=train_batches
+        )
+
+    try:
+        yield isolated_parts
+    finally:
+        process.stop()
