@@ -182,11 +182,12 @@ class Feed:
 
     Attributes:
       num_sent: batches sent, or on the way.
+      num_taken: how many of them were used.
       error: what the data raised.
     """
 
     def __init__(self, channel: Channel, batches: Iterator[Batch]):
-        self.num_sent = 0
+        self.num_sent = self.num_taken = 0
         self.error: Exception | None = None
         self._channel = channel
         self._batches = batches
@@ -212,8 +213,9 @@ class Feed:
         return self
 
     def __next__(self) -> None:
-        if self.error:
+        if self.error and self.num_taken == self.num_sent:
             raise self.error
+        self.num_taken += 1
 
 
 def _numbered(arrays: Arrays, array: np.ndarray) -> Any:
@@ -363,7 +365,6 @@ class IsolatedSubmission(Submission):
     def __init__(self, process: Process, has: Mapping[str, Any]):
         self._process = process
         self._num_told = 0  # evaluations that the worker knows of
-        self._num_taken = 0  # batches
         self.takes_train_state = has.get("takes_train_state") is True
         self.prepare_for_eval = None
         if has.get("has_prepare_for_eval") is True:
@@ -408,7 +409,7 @@ class IsolatedSubmission(Submission):
                 train_state=None if train_state is None else dict(train_state),
             )
         except SubmissionError:
-            if self.feed.error:  # it failed for want of a batch
+            while self.feed.error:  # it failed for want of a batch, and this raises why there was none
                 next(input_queue)
             raise
         for _ in range(self._newly_taken(answer)):
@@ -436,13 +437,13 @@ class IsolatedSubmission(Submission):
     def _newly_taken(self, answer: Any) -> int:
         """How many batches a step took."""
         number = answer.get("num_taken") if isinstance(answer, dict) else None
-        if type(number) is not int or not self._num_taken <= number <= self.feed.num_sent:
+        num_taken, num_sent = self.feed.num_taken, self.feed.num_sent
+        if type(number) is not int or not num_taken <= number <= num_sent:
             raise SubmissionError(
                 f"the submission's process says that it took {printable(number)[:99]} batches, "
-                f"expected {self._num_taken} to {self.feed.num_sent}"
+                f"expected {num_taken} to {num_sent}"
             )
-        newly, self._num_taken = number - self._num_taken, number
-        return newly
+        return number - num_taken
 
 
 @contextlib.contextmanager

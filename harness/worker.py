@@ -185,8 +185,9 @@ _FIELDS = {method.name: _fields(method) for method in METHODS}
 
 
 def _number(value: Any) -> float | str:
+    """The value as a number; as a text what is none, which the other side reports."""
     try:
-        return float(value)
+        return value if isinstance(value, str) else float(value)
     except Exception as error:  # a failed device raises its own kinds
         return printable(error)
 
