@@ -48,7 +48,9 @@ NUM_STEPS = 6
 CALLS_PER_STEP = 10  # a few more or less
 
 
-def run(workload: str, backend: str, out: Path, calls: int = NEVER, more: Sequence[str] = ()) -> int:
+def run(
+    workload: str, backend: str, out: Path, calls: int = NEVER, more: Sequence[str] = ()
+) -> int:
     options = ["--backend", backend, "--max-steps", str(NUM_STEPS), "--out", str(out), "--resume"]
     process = subprocess.run(
         [sys.executable, "-c", PROGRAM, workload, str(calls), *options, *more],

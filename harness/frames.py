@@ -5,6 +5,7 @@ the other. What comes is checked and bounded before memory is taken for it: the 
 anybody.
 """
 
+import contextlib
 import json
 import math
 import socket
@@ -20,9 +21,8 @@ Arrays = dict[str, np.ndarray]
 MAX_TEXT_BYTES = 64 * 2**20
 MAX_NUM_DIMENSIONS = 32
 DTYPES = frozenset(
-    ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-    + ("float16", "float32", "float64")
-)
+    ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
+).union(("float16", "float32", "float64"))
 _LENGTH = struct.Struct("<I")
 
 
@@ -89,10 +89,8 @@ class Channel:
 
     def close(self) -> None:
         """Ends the connection for both, also for a thread that waits in it."""
-        try:
+        with contextlib.suppress(OSError):  # the other end was faster
             self._connection.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the other end was faster
         self._connection.close()
 
     def _wait_until(self, deadline: float) -> None:
@@ -117,7 +115,7 @@ class Channel:
 
 
 def _bytes_of(array: np.ndarray) -> memoryview:
-    return memoryview(array.reshape(-1).view(np.uint8))
+    return array.reshape(-1).view(np.uint8).data
 
 
 def _parsed(text: bytes) -> tuple[Any, list[tuple[str, str, list[int]]]]:
@@ -129,7 +127,7 @@ def _parsed(text: bytes) -> tuple[Any, list[tuple[str, str, list[int]]]]:
             name.encode()
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise FrameError(f"no message: {type(error).__name__}") from error
-    for name, dtype, shape in table:
+    for _, dtype, shape in table:
         is_shape = isinstance(shape, list) and len(shape) <= MAX_NUM_DIMENSIONS
         if not (is_shape and all(type(n) is int and 0 <= n < 2**48 for n in shape)):
             raise FrameError("an array's shape is no list of sizes")

@@ -10,25 +10,19 @@ import contextlib
 import dataclasses
 import functools
 import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
-from harness import sandbox, worker
 from harness.backend import Backend, Batch
 from harness.clock import Clock
 from harness.errors import SubmissionError, printable
 from harness.experiment import Experiment
-from harness.frames import Arrays, Channel, FrameError
+from harness.frames import Arrays, Channel
+from harness.isolated_process import SHARED_DEVICES, Process
 from harness.metrics_logger import MetricsLogger
 from harness.submission import Source, Submission
 from inputs.pipeline import map_arrays
@@ -37,143 +31,7 @@ from spec.interface import TrainingCompleteError
 from spec.submission_pb2 import Framework
 from spec.workload_pb2 import Workload as Message
 
-OUTPUT = "output.txt"  # in the run folder: what the submission prints
-GRACE_SEC = 600.0  # beyond the budget, for an answer that is timed
-UNTIMED_SEC = 1800.0  # for one that is not
-MEMORY_SHARE = 0.75  # of the host's memory, that each process inside may allocate
-# JAX takes most of a GPU's memory at its start unless it is told not to; two processes share it here.
-_SHARED_DEVICES = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-_END_SEC = 10.0  # for processes that were killed to be gone
-
 SetUp = Callable[..., Experiment]
-_MAX_MESSAGE, _MAX_TRACEBACK = 4_000, 60_000  # characters
-
-
-class Process:
-    """The process in the sandbox, and the connection to it.
-
-    After an answer that is late, malformed or missing there are no more: every later request fails as
-    that one did.
-    """
-
-    def __init__(self, arguments: list[str], folder: Path, clock: Clock, budget_sec: float):
-        """`arguments` are the module of Python that is run, and its own; `folder` is the run folder."""
-        self._clock = clock
-        self._budget_sec = budget_sec
-        self._output = folder / OUTPUT
-        self._failure = ""
-        memory_bytes = int(MEMORY_SHARE * psutil.virtual_memory().total)
-        ends, inner = zip(*(socket.socketpair() for _ in range(2)), strict=True)
-        self._requests = Channel(ends[0], memory_bytes)
-        self.batches = Channel(ends[1])
-        numbers = [connection.fileno() for connection in inner]
-        command = sandbox.command(
-            [sys.executable, "-m", *arguments, *map(str, numbers)],
-            readable={worker.FOLDER: folder / "submission"},
-            memory_bytes=memory_bytes,
-        )
-        with self._output.open("ab") as output:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=sandbox.environment() | _SHARED_DEVICES,
-                pass_fds=numbers,
-                start_new_session=True,  # signals from a terminal are for this process alone
-            )
-        for connection in inner:
-            connection.close()
-
-    def ask(self, name: str, arrays: Mapping[str, np.ndarray] = {}, **arguments: Any) -> Any:
-        """The answer to a request of worker.Worker."""
-        return self.ask_arrays(name, arrays, **arguments)[0]
-
-    def ask_arrays(
-        self, name: str, arrays: Mapping[str, np.ndarray] = {}, **arguments: Any
-    ) -> tuple[Any, Arrays]:
-        """The answer to a request, and the arrays that came with it.
-
-        Raises:
-          SubmissionError: it failed, or the answer is none.
-        """
-        if self._failure:
-            raise SubmissionError(self._failure)
-        is_timed = self._clock.is_timed
-        left = self._budget_sec - self._clock.timed_sec + GRACE_SEC if is_timed else UNTIMED_SEC
-        deadline = time.monotonic() + left
-        self._failure = f"the submission's process was stopped in {name}"  # should this be left
-        try:
-            self._requests.send([name, arguments], arrays, deadline)
-            content, answered = self._requests.receive(deadline)
-        except TimeoutError as error:
-            limit = "its budget and" if is_timed else "the limit of"
-            seconds = GRACE_SEC if is_timed else UNTIMED_SEC
-            self._fail(f"{name} did not end within {limit} {seconds:g} seconds", error)
-        except FrameError as error:
-            self._fail(f"the submission's process answered {name} with {error}", error)
-        except (EOFError, OSError) as error:
-            self._fail(f"the submission's process {self._end()} in {name}", error)
-        if not isinstance(content, dict) or not content.keys() & {"result", "error"}:
-            self._fail(f"the submission's process answered {name} with neither result nor error")
-        self._failure = ""
-        if "error" in content:
-            _raise_error(content)
-        return content["result"], answered
-
-    def _fail(self, message: str, error: Exception | None = None) -> None:
-        self._failure = printable(message)
-        raise SubmissionError(self._failure) from error
-
-    def _end(self) -> str:
-        """How it ended."""
-        try:
-            status = self._process.wait(_END_SEC)
-        except subprocess.TimeoutExpired:
-            return "closed its connection"
-        killed = 128 + signal.SIGKILL
-        cause = " (killed, perhaps because the host had no memory left)" * (status == killed)
-        return f"ended with status {status}{cause}, see {OUTPUT},"
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """Nothing inside computes meanwhile, but for what a GPU was given before."""
-        stopped: dict[int, psutil.Process] = {}
-        while new := {p.pid: p for p in self._inside() if p.pid not in stopped}:
-            stopped |= new
-            _send(new.values(), signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            _send(stopped.values(), signal.SIGCONT)
-
-    def _inside(self) -> list[psutil.Process]:
-        try:
-            return psutil.Process(self._process.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            return []
-
-    def stop(self) -> None:
-        """Ends it and whatever it started."""
-        self._requests.close()
-        self.batches.close()
-        inside = self._inside()
-        self._process.kill()  # all others die with it
-        self._process.wait()
-        psutil.wait_procs(inside, _END_SEC)
-
-
-def _raise_error(content: Mapping[str, Any]) -> None:
-    message = printable(content["error"])[:_MAX_MESSAGE]
-    trace = printable(content.get("traceback", ""))[-_MAX_TRACEBACK:]
-    cause = MemoryError if content.get("is_out_of_memory") is True else RuntimeError
-    raise SubmissionError(message) from cause(f"in the sandbox:\n{trace}")
-
-
-def _send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(number)
 
 
 class Feed:
@@ -312,13 +170,12 @@ class IsolatedBackend:
         backend = self._backend
         if self._model is None:
             arrays = self._hand_over() if self._arrays is None else self._arrays
-            split = {"params": {}, "model_state": {}}  # type: dict[str, Arrays]
-            for name, array in arrays.items():
-                kind, _, rest = name.partition(".")
-                split[kind][rest] = array
-            self._model = backend.workload.import_model(split["params"], split["model_state"])
+            self._model = backend.workload.import_model(
+                _under("params.", arrays), _under("model_state.", arrays)
+            )
+        params, model_state = self._model
         with self._process.paused():
-            return backend.evaluate(*self._model, backend.rng(rng), batches)
+            return backend.evaluate(params, model_state, backend.rng(rng), batches)
 
     def structure(self, params: Any, model_state: Any) -> Mapping[str, str]:
         """What is to be compared is compared where the arrays are, and what comes over is compared
@@ -341,6 +198,10 @@ class IsolatedBackend:
         self._process.ask("restore", arrays, state=state)
         self.changed()
         return None, None, None
+
+
+def _under(prefix: str, arrays: Arrays) -> Arrays:
+    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
 
 
 def _model_arrays(workload: Any) -> dict[str, str]:
@@ -409,7 +270,9 @@ class IsolatedSubmission(Submission):
                 train_state=None if train_state is None else dict(train_state),
             )
         except SubmissionError:
-            while self.feed.error:  # it failed for want of a batch, and this raises why there was none
+            while (
+                self.feed.error
+            ):  # it failed for want of a batch, and this raises why there was none
                 next(input_queue)
             raise
         for _ in range(self._newly_taken(answer)):
@@ -460,7 +323,7 @@ def isolated(
       clock: the trial's.
       folder: the run folder.
     """
-    os.environ.update(_SHARED_DEVICES)
+    os.environ.update(SHARED_DEVICES)
     name = source.module.relative_to(source.folder).as_posix()
     framework = Framework.Name(trial.framework).lower()
     process = Process([module, framework, name], folder, clock, trial.budget_sec)

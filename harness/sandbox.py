@@ -29,8 +29,10 @@ _DEVICES = ("nvidia*", "kfd", "dri")  # accelerators in /dev
 _PACKAGES = ("spec", "inputs", "harness", "backends", "submissions", "compat", "preflight")
 # Variables that change what frameworks and programs do; others may be somebody's secrets.
 _VARIABLES = ("PATH", "LANG", "TZ", "LD_LIBRARY_PATH", "CUDA_HOME")
-_PREFIXES = ("LC_", "OMP_", "MKL_", "OPENBLAS_", "CUDA_", "CUBLAS_", "CUDNN_", "NCCL_", "NVIDIA_")
-_PREFIXES += ("XLA_", "JAX_", "TF_", "TORCH_", "PYTORCH_")
+_PREFIXES = (
+    *("LC_", "OMP_", "MKL_", "OPENBLAS_", "CUDA_", "CUBLAS_", "CUDNN_", "NCCL_", "NVIDIA_"),
+    *("XLA_", "JAX_", "TF_", "TORCH_", "PYTORCH_"),
+)
 
 
 def obstacle() -> str:

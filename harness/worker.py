@@ -18,7 +18,7 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from harness import submission, tuning
 from harness.backend import Backend, Batch, MakeBackend
-from harness.errors import SubmissionError, printable
+from harness.errors import printable
 from harness.experiment import InputQueue, check_structure
 from harness.frames import Arrays, Channel
 from harness.metrics_logger import MetricsLogger

@@ -60,9 +60,7 @@ class Task:
         command = [sys.executable, "-m", f"preflight.{module}", "--out", str(self.folder)]
         command += arguments
         if readable:
-            command = sandbox.command(
-                command, {str(readable): readable}, MEMORY_BYTES, self.folder
-            )
+            command = sandbox.command(command, {str(readable): readable}, MEMORY_BYTES, self.folder)
         with (self.folder / "log").open("w") as log:  # what the submission prints goes there too
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, env=environment
