@@ -13,7 +13,7 @@ import itertools
 import os
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from harness.experiment import Experiment
 from harness.fakes import FakeBackend, Machine
 from harness.interruption import Interruption
 from harness.isolation import SetUp, isolated
-from harness.submission import Source
+from harness.submission import Source, Submission
 from harness.trial import run_trial
 from spec.event_pb2 import TrialStarted
 from spec.submission_pb2 import Framework
@@ -48,11 +48,15 @@ def update_params(*, optimizer_state, current_param_container, model_state, **ot
 
 
 def train_batches(num_bytes: int, start: int) -> Iterator[Batch]:
-    batch = {"inputs": np.ones(num_bytes, np.uint8)}
-    return itertools.repeat(batch)
+    return itertools.repeat({"inputs": np.ones(num_bytes, np.uint8)})
 
 
-def parts(num_bytes: int, source: Source, trial: TrialStarted, load=submission.load) -> Experiment:  # type: ignore[no-untyped-def]
+def parts(
+    num_bytes: int,
+    source: Source,
+    trial: TrialStarted,
+    load: Callable[[Source], Submission] = submission.load,
+) -> Experiment:
     backend, code = FakeBackend(Machine()), load(source)
     batches = functools.partial(train_batches, num_bytes)
     return Experiment(backend, code, None, batches, fakes.eval_batches)

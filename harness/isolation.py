@@ -270,9 +270,7 @@ class IsolatedSubmission(Submission):
                 train_state=None if train_state is None else dict(train_state),
             )
         except SubmissionError:
-            while (
-                self.feed.error
-            ):  # it failed for want of a batch, and this raises why there was none
+            while self.feed.error:  # this raises why there was no batch
                 next(input_queue)
             raise
         for _ in range(self._newly_taken(answer)):
