@@ -82,7 +82,7 @@ def step_sec(place: Path, num_bytes: int, num_steps: int, is_isolated: bool) -> 
         stack.enter_context(contextlib.closing(log))
         stack.enter_context(contextlib.closing(lock))
         if is_isolated:
-            inside = isolated(set_up, "harness.fake_worker", source, trial, clock, place / "run")
+            inside = isolated(set_up, "harness.fake_worker", trial, clock, place / "run")
             set_up = stack.enter_context(inside)
         ended = run_trial(trial, set_up, clock, log, Interruption())
     assert ended.global_step == num_steps, ended.message

@@ -272,7 +272,7 @@ def _run(
         )
         with display, contextlib.closing(lock), contextlib.ExitStack() as stack:
             if arguments.isolate:
-                sandboxed = isolated(parts, worker, source, trial, clock, folder)
+                sandboxed = isolated(parts, worker, trial, clock, folder)
                 parts = stack.enter_context(sandboxed)
             if begun:
                 _record_resumption(begun, log, clock)

@@ -213,23 +213,30 @@ def _model_arrays(workload: Any) -> dict[str, str]:
 
 
 class IsolatedSubmission(Submission):
-    """The submission's functions, called in the worker.
+    """The submission's functions, called in the worker. First of all `join` is called."""
 
-    Attributes:
-      backend: whose parameters they change.
-      feed: where their batches come from.
-    """
+    _backend: IsolatedBackend  # whose parameters they change
+    _feed: Feed  # where their batches come from
 
-    backend: IsolatedBackend
-    feed: Feed
-
-    def __init__(self, process: Process, has: Mapping[str, Any]):
+    def __init__(self, process: Process, has: Any):
+        """`has` is the worker's answer when it loaded the submission."""
+        has = has if isinstance(has, dict) else {}
         self._process = process
         self._num_told = 0  # evaluations that the worker knows of
         self.takes_train_state = has.get("takes_train_state") is True
         self.prepare_for_eval = None
         if has.get("has_prepare_for_eval") is True:
             self.prepare_for_eval = self._prepare_for_eval
+
+    def join(self, experiment: Experiment, clock: Clock) -> Experiment:
+        """The experiment of this submission with its other parts in the worker too."""
+        self._backend = IsolatedBackend(experiment.backend, self._process, clock)
+
+        def train_batches(start: int) -> Iterator[Any]:
+            self._feed = Feed(self._process.batches, experiment.train_batches(start))
+            return self._feed
+
+        return dataclasses.replace(experiment, backend=self._backend, train_batches=train_batches)
 
     def batch_size(self, workload: Message, num_devices: int) -> int:
         size = self._process.ask("batch_size", num_devices=num_devices)
@@ -260,7 +267,7 @@ class IsolatedSubmission(Submission):
         **others: Any,
     ) -> tuple[None, None, None]:
         input_queue, selection_rng = batch
-        self.backend.changed(by_step=True)
+        self._backend.changed(by_step=True)
         try:
             answer = self._process.ask(
                 "step",
@@ -270,7 +277,7 @@ class IsolatedSubmission(Submission):
                 train_state=None if train_state is None else dict(train_state),
             )
         except SubmissionError:
-            while self.feed.error:  # this raises why there was no batch
+            while self._feed.error:  # this raises why there was no batch
                 next(input_queue)
             raise
         for _ in range(self._newly_taken(answer)):
@@ -282,7 +289,7 @@ class IsolatedSubmission(Submission):
     def _prepare_for_eval(
         self, *, eval_results: list[Any], global_step: int, rng: np.ndarray, **others: Any
     ) -> tuple[None, None, None]:
-        self.backend.changed()
+        self._backend.changed()
         news = self._news(eval_results)
         self._process.ask(
             "prepare_for_eval", step=global_step, words=rng.tolist(), evaluations=news
@@ -298,7 +305,7 @@ class IsolatedSubmission(Submission):
     def _newly_taken(self, answer: Any) -> int:
         """How many batches a step took."""
         number = answer.get("num_taken") if isinstance(answer, dict) else None
-        num_taken, num_sent = self.feed.num_taken, self.feed.num_sent
+        num_taken, num_sent = self._feed.num_taken, self._feed.num_sent
         if type(number) is not int or not num_taken <= number <= num_sent:
             raise SubmissionError(
                 f"the submission's process says that it took {printable(number)[:99]} batches, "
@@ -309,50 +316,39 @@ class IsolatedSubmission(Submission):
 
 @contextlib.contextmanager
 def isolated(
-    parts: SetUp, module: str, source: Source, trial: TrialStarted, clock: Clock, folder: Path
+    parts: SetUp, worker: str, trial: TrialStarted, clock: Clock, folder: Path
 ) -> Iterator[SetUp]:
     """What makes the parts of a trial, with those that train in a sandbox as long as the context lasts.
 
     Args:
       parts: makes them for a trial and `load`, which loads a submission.
-      module: of Python, whose program is the worker.
-      source: the submission; what runs is its copy in the run folder.
+      worker: module of Python whose program is the worker.
       trial: as far as it is known.
       clock: the trial's.
-      folder: the run folder.
+      folder: the run folder; what runs is the submission's copy in it.
     """
     os.environ.update(SHARED_DEVICES)
-    name = source.module.relative_to(source.folder).as_posix()
     framework = Framework.Name(trial.framework).lower()
-    process = Process([module, framework, name], folder, clock, trial.budget_sec)
+    with contextlib.ExitStack() as stack:
 
-    def load(source: Source) -> Submission:
-        files = [file.relative_to(source.folder).as_posix() for file in source.files]
-        has = process.ask(
-            "load",
-            workload=trial.workload.SerializeToString(deterministic=True).hex(),
-            version=trial.ruleset.version,
-            manifest=source.manifest.SerializeToString(deterministic=True).hex(),
-            module=name,
-            files=files,
-        )
-        return IsolatedSubmission(process, has)
+        def load(source: Source) -> Submission:
+            module = source.module.relative_to(source.folder).as_posix()
+            process = Process([worker, framework, module], folder, clock, trial.budget_sec)
+            stack.callback(process.stop)
+            has = process.ask(
+                "load",
+                workload=trial.workload.SerializeToString(deterministic=True).hex(),
+                version=trial.ruleset.version,
+                manifest=source.manifest.SerializeToString(deterministic=True).hex(),
+                module=module,
+                files=[file.relative_to(source.folder).as_posix() for file in source.files],
+            )
+            return IsolatedSubmission(process, has)
 
-    def isolated_parts(trial: TrialStarted) -> Experiment:
-        experiment = parts(trial, load=load)
-        submission = experiment.submission
-        assert isinstance(submission, IsolatedSubmission)
-        submission.backend = IsolatedBackend(experiment.backend, process, clock)
+        def isolated_parts(trial: TrialStarted) -> Experiment:
+            experiment = parts(trial, load=load)
+            submission = experiment.submission
+            assert isinstance(submission, IsolatedSubmission)
+            return submission.join(experiment, clock)
 
-        def train_batches(start: int) -> Iterator[Any]:
-            submission.feed = Feed(process.batches, experiment.train_batches(start))
-            return submission.feed
-
-        return dataclasses.replace(
-            experiment, backend=submission.backend, train_batches=train_batches
-        )
-
-    try:
         yield isolated_parts
-    finally:
-        process.stop()

@@ -107,9 +107,7 @@ class Trial:
             return run_trial(self.trial, set_up, self.clock, log, Interruption())
 
         if is_isolated:
-            context = isolated(
-                parts, "harness.fake_worker", source, self.trial, self.clock, self.folder
-            )
+            context = isolated(parts, "harness.fake_worker", self.trial, self.clock, self.folder)
             with context as inside:
                 self.ended = run(inside)
             assert psutil.Process().children(recursive=True) == []
