@@ -49,7 +49,7 @@ class Process:
         self.batches = Channel(ends[1])
         numbers = [connection.fileno() for connection in inner]
         command = sandbox.command(
-            [sys.executable, "-m", *arguments, *map(str, numbers)],
+            [sys.executable, "-u", "-m", *arguments, *map(str, numbers)],  # prints arrive at once
             readable={worker.FOLDER: folder / run_folder.SOURCES},
             memory_bytes=memory_bytes,
         )
