@@ -1,5 +1,5 @@
 """Kills the real command at random places and resumes it: the result is that of a run that was left
-alone, to the bit.
+alone, to the bit. So it is where the killed run was isolated and the other was not.
 """
 
 import json
@@ -8,11 +8,12 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from harness import events
+from harness import events, sandbox
 from spec import timeline
 from spec.event_pb2 import Event
 from spec.timing_pb2 import Outcome
@@ -42,15 +43,18 @@ from cli import main
 sys.exit(main.main(["run", "--workload", sys.argv[1], *sys.argv[3:]]))
 """
 ENVIRONMENT = os.environ | {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+needs_bubblewrap = pytest.mark.skipif(bool(sandbox.obstacle()), reason=sandbox.obstacle())
 NEVER = -1
 NUM_STEPS = 6
 CALLS_PER_STEP = 10  # a few more or less
 
 
-def run(workload: str, backend: str, out: Path, calls: int = NEVER) -> int:
+def run(
+    workload: str, backend: str, out: Path, calls: int = NEVER, more: Sequence[str] = ()
+) -> int:
     options = ["--backend", backend, "--max-steps", str(NUM_STEPS), "--out", str(out), "--resume"]
     process = subprocess.run(
-        [sys.executable, "-c", PROGRAM, workload, str(calls), *options],
+        [sys.executable, "-c", PROGRAM, workload, str(calls), *options, *more],
         env=ENVIRONMENT,
         stdout=subprocess.DEVNULL,
         check=False,
@@ -92,23 +96,25 @@ def check_times(log: list[Event]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("workload", "backend", "num_kills"),
+    ("workload", "backend", "num_kills", "more"),
     [
-        ("digits_resnet", "jax", 3),  # has batch statistics
-        ("digits_resnet", "pytorch", 3),
-        ("digits_vit", "pytorch", 1),  # has dropout, from PyTorch's own generator
+        ("digits_resnet", "jax", 3, []),  # has batch statistics
+        ("digits_resnet", "pytorch", 3, []),
+        ("digits_vit", "pytorch", 1, []),  # has dropout, from PyTorch's own generator
+        pytest.param("digits_resnet", "jax", 1, ["--isolate"], marks=needs_bubblewrap),
+        pytest.param("digits_vit", "pytorch", 1, ["--isolate"], marks=needs_bubblewrap),
     ],
 )
 def test_a_killed_run_goes_on_as_if_nothing_had_been(
-    workload: str, backend: str, num_kills: int, tmp_path: Path
+    workload: str, backend: str, num_kills: int, more: list[str], tmp_path: Path
 ) -> None:
     alone, killed = tmp_path / "alone", tmp_path / "killed"
     assert run(workload, backend, alone) == 0
     numbers = random.Random(num_kills)
     for _ in range(num_kills):
         calls = numbers.randrange(1, 2 * CALLS_PER_STEP)
-        assert run(workload, backend, killed, calls) == -signal.SIGKILL
-    assert run(workload, backend, killed) == 0
+        assert run(workload, backend, killed, calls, more) == -signal.SIGKILL
+    assert run(workload, backend, killed, more=more) == 0
     log = events.read_log(killed / "events.jsonl")
     assert log.problems == []
     assert sum(event.HasField("trial_resumed") for event in log.events) == num_kills

@@ -33,11 +33,17 @@ def main(argv: Sequence[str], backend: str | None, module: Path) -> int:
     if not (recognition.has_search_space(module) or _says_how_tuned(argv)):
         argv = [*argv, "--ruleset", "self"]
     print(f"published submission {module}: {_how(framework, module)}")
+    make_backend = prepare(framework, module)
+    meet = importlib.import_module(f"backends.{framework}.placement").meet
+    return command.main(argv, framework, make_backend, load, meet, worker="compat.worker")
+
+
+def prepare(framework: str, module: Path) -> MakeBackend:
+    """Makes this process one for a published submission; returns what makes its backend."""
     random_utils.framework = framework
     if framework == "jax":
         importlib.import_module("compat.former_jax").install()
-    meet = importlib.import_module(f"backends.{framework}.placement").meet
-    return command.main(argv, framework, _make_backend(framework, module), load, meet)
+    return _make_backend(framework, module)
 
 
 def _says_how_tuned(argv: Sequence[str]) -> bool:

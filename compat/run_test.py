@@ -21,7 +21,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the command for one trial is called with."""
     calls: list[Any] = []
 
-    def main(*arguments: Any) -> int:
+    def main(*arguments: Any, worker: str) -> int:
         calls.append(arguments)
         return 0
 

@@ -17,7 +17,9 @@ class Backend(Protocol):
     Attributes:
       num_devices: devices that a global batch is split over.
       workload: the official workload object (spec/interface.py), with `init_model_fn(rng)`,
-        `model_params_types`, `loss_type` and a `metrics_logger` that can be set.
+        `model_params_types`, `loss_type` and a `metrics_logger` that can be set. For isolated
+        trials also `export_model(params, model_state)` and its inverse `import_model`, and what they
+        take: `parameters` and `initial_state`, by canonical name.
     """
 
     num_devices: int

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import checkpoint, protocol, provenance, roles, submission, tuning
+from harness import checkpoint, protocol, provenance, roles, sandbox, submission, tuning
 from harness.assembly import LoadSubmission, set_up
 from harness.backend import MakeBackend
 from harness.errors import LogError, RankLostError, UsageError
@@ -42,6 +42,7 @@ def main(
     make_backend: MakeBackend,
     load: LoadSubmission = submission.load,
     meet: Callable[[], Meeting | None] = lambda: None,
+    worker: str = "harness.worker",
 ) -> int:
     """Runs one trial as the command line says; returns the exit status.
 
@@ -52,12 +53,13 @@ def main(
       load: imports a submission.
       meet: starts the framework's part in several processes, and says where they find each other;
         None where this process is alone.
+      worker: module whose program does what `make_backend` and `load` do, for an isolated trial.
     """
     ranks = Ranks()
     try:
         arguments = parser(framework).parse_args(argv)
         ranks = connect(meet)
-        status = _run(arguments, _FRAMEWORKS[framework], make_backend, load, ranks)
+        status = _run(arguments, _FRAMEWORKS[framework], make_backend, load, ranks, worker)
     except (UsageError, loading.SpecError, RankLostError) as error:
         print(f"error: {error}", file=sys.stderr)
         ranks.is_broken, status = True, USAGE_ERROR
@@ -116,6 +118,12 @@ def parser(backend: str) -> OneLineParser:
         "--no-checkpoints",
         action="store_true",
         help="make none: a run that is stopped can then only begin anew",
+    )
+    add(
+        "--isolate",
+        action="store_true",
+        help="run the submission in a process of its own, where it sees neither files, network nor "
+        "evaluation data (bubblewrap)",
     )
     add(
         "--mirror",
@@ -196,7 +204,13 @@ def _run(
     make_backend: MakeBackend,
     load: LoadSubmission,
     ranks: Ranks,
+    worker: str,
 ) -> int:
+    if arguments.isolate:
+        if obstacle := sandbox.obstacle():
+            raise UsageError(f"--isolate: {obstacle}")
+        if ranks.count > 1:
+            raise UsageError(f"--isolate is for one process; this trial has {ranks.count}")
     if arguments.data_dir:
         storage.use_parent(arguments.data_dir)
     try:
@@ -216,7 +230,7 @@ def _run(
     )
     if ranks.index:
         return roles.follow(arguments, trial, parts, ranks)
-    return roles.lead(arguments, trial, source, parts, ranks)
+    return roles.lead(arguments, trial, source, parts, ranks, worker)
 
 
 def describe(arguments: argparse.Namespace, framework: Framework) -> tuple[TrialStarted, Source]:

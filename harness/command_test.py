@@ -214,6 +214,16 @@ def test_a_module_that_lacks_a_function_is_recorded(place: Path) -> None:
     assert "function get_batch_size is missing" in last.trial_ended.message
 
 
+def test_isolation_that_is_not_possible_is_said_before_anything_is_run(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert run("--isolate") == USAGE_ERROR
+    expected = "error: --isolate: bwrap is not installed; Debian's package is called bubblewrap\n"
+    assert capsys.readouterr().err == expected
+    assert not (place / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -72,7 +72,7 @@ class DeviceOutOfMemoryError(RuntimeError):
 
 
 class FakeBackend:
-    """Parameters are {"weight": float64[2]}; metrics are read from a script.
+    """Parameters are {"weight": float32[2]}; metrics are read from a script.
 
     Attributes:
       script: (validation loss, test loss) of each evaluation; the last one repeats.
@@ -95,7 +95,11 @@ class FakeBackend:
             model_params_types={"weight": 0},
             loss_type=0,
             metrics_logger=None,
-            init_model_fn=lambda rng: ({"weight": np.zeros(2)}, None),
+            init_model_fn=lambda rng: ({"weight": np.zeros(2, np.float32)}, None),
+            parameters=[types.SimpleNamespace(name="weight", shape=[2])],
+            initial_state={},
+            import_model=lambda params, state: (params, None),
+            export_model=lambda params, model_state: (params, {}),
         )
 
     def rng(self, words: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The scalars that a submission logs while it is on the clock."""
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.errors import printable
@@ -11,6 +11,7 @@ from spec.event_pb2 import Remark, ScalarMetrics
 # Where the types come from whose conversion does not run somebody else's code.
 _KNOWN_PACKAGES = frozenset({"builtins", "numpy", "jax", "jaxlib", "torch"})
 _LAST_STEP = 2**63 - 1  # that an event can hold
+Logged = list[tuple[int, dict[str, Any]]]  # steps and what was logged at them
 
 
 class MetricsLogger:
@@ -19,10 +20,14 @@ class MetricsLogger:
     A logged value may be a device array that is still being computed. Only a reference is kept; it
     is converted and written in the next segment that is not timed, so that logging never waits for
     a device on the clock.
+
+    Attributes:
+      before_write: called first by `write`; another process may have something to add.
     """
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[int, dict[str, Any]]] = []
+        self.before_write: Callable[[], None] = lambda: None
+        self._waiting: Logged = []
 
     def append_scalar_metrics(self, metrics: Mapping[str, Any], global_step: int) -> None:
         """Takes note of scalars: numbers or arrays with one entry.
@@ -36,10 +41,15 @@ class MetricsLogger:
         named = {printable(name): _kept(value) for name, value in dict(metrics).items()}
         self._waiting.append((step, named))
 
+    def take(self) -> Logged:
+        """What was logged since the last call."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
     def write(self, log: EventLog) -> None:
         """Writes what was logged since the last call. What is no number becomes a remark."""
-        waiting, self._waiting = self._waiting, []
-        for step, metrics in waiting:
+        self.before_write()
+        for step, metrics in self.take():
             numbers = {}
             for name, value in metrics.items():
                 try:

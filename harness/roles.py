@@ -15,6 +15,7 @@ from harness.errors import LogError, UsageError
 from harness.events import EventLog, NoLog
 from harness.experiment import Experiment
 from harness.interruption import Interruption
+from harness.isolation import isolated
 from harness.mirror import Mirror
 from harness.ranks import Ranks
 from harness.resuming import Begun
@@ -33,8 +34,9 @@ def lead(
     source: Source,
     parts: SetUp,
     ranks: Ranks,
+    worker: str,
 ) -> int:
-    """Runs the trial on rank 0, which writes."""
+    """Runs the trial on rank 0, which writes; with `--isolate` the submission runs in `worker`."""
     folder = run_folder.default_folder(trial, datetime.datetime.now())
     if arguments.out:
         folder = user_path(arguments.out)
@@ -64,7 +66,9 @@ def lead(
             log.observers.append(Mirror(folder / mirror.FOLDER).show)
         keeper = Keeper(folder, trial, lock, checkpoints, not arguments.no_checkpoints)
         parts = functools.partial(parts, log=log, folder=folder, begun=begun)
-        with display, contextlib.closing(lock):
+        with display, contextlib.closing(lock), contextlib.ExitStack() as stack:
+            if arguments.isolate:
+                parts = stack.enter_context(isolated(parts, worker, trial, clock, folder))
             if begun:
                 _record_resumption(begun, log, clock)
             ended = run_trial(trial, parts, clock, log, interruption, keeper, ranks)

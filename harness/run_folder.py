@@ -5,6 +5,7 @@ trial.textproto   what the trial is (`TrialStarted`), for people: resolved workl
                   hyperparameters, hardware, package versions, commit
 submission/       the submission's files as they were
 checkpoints/      the latest two, to resume from (checkpoint.py)
+output.txt        what an isolated submission printed (isolated_process.py)
 lock              held by the process that works on the folder; says how far it got
 """
 

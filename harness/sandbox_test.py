@@ -26,8 +26,10 @@ def run(
     """Runs a program of Python inside; it may write `folder`."""
     folder.mkdir(exist_ok=True)
     argv = [sys.executable, "-c", program]
-    command = sandbox.command(argv, folder, readable, memory_bytes=MEMORY_BYTES)
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    places = {str(path): path for path in readable}
+    command = sandbox.command(argv, places, MEMORY_BYTES, folder)
+    environment = sandbox.environment()
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
 
 
 @needs_bubblewrap

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Iterator
 
 from harness import protocol
+from harness.backend import Backend
 from harness.checkpoint import Follower, Keeper
 from harness.clock import Clock
 from harness.errors import Interrupted, SubmissionError, printable
@@ -110,15 +111,10 @@ def _regular_end(trial: TrialStarted, standing: Standing) -> TrialEnded:
 
 def _failure(error: BaseException, experiment: Experiment | None) -> TrialEnded:
     """The end of a trial that an exception stopped."""
-    causes = list(_causes(error))
-    is_out_of_memory = any(
-        isinstance(cause, MemoryError)
-        or (experiment and experiment.backend.is_out_of_memory(cause))
-        for cause in causes
-    )
+    backend = experiment.backend if experiment else None
     if isinstance(error, Interrupted | KeyboardInterrupt):
         outcome, message = Outcome.INTERRUPTED, str(error) or "stopped by SIGINT"
-    elif is_out_of_memory:
+    elif is_out_of_memory(error, backend):
         outcome, message = Outcome.OUT_OF_MEMORY, printable(error) or "the host has no memory left"
     elif isinstance(error, SubmissionError):
         outcome, message = Outcome.SUBMISSION_ERROR, str(error)
@@ -128,6 +124,14 @@ def _failure(error: BaseException, experiment: Experiment | None) -> TrialEnded:
         outcome=outcome,
         message=textwrap.shorten(printable(message), _MESSAGE_LENGTH, placeholder=" ..."),
         traceback=printable("".join(traceback.format_exception(error))),
+    )
+
+
+def is_out_of_memory(error: BaseException, backend: Backend | None) -> bool:
+    """Whether the error, or what led to it, says that the host or a device has no memory left."""
+    return any(
+        isinstance(cause, MemoryError) or (backend and backend.is_out_of_memory(cause))
+        for cause in _causes(error)
     )
 
 

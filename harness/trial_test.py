@@ -16,7 +16,7 @@ from harness.interruption import Interruption
 from spec.interface import TrainingCompleteError
 from spec.timing_pb2 import Outcome
 
-PARAMS = {"weight": np.zeros(2)}
+PARAMS = {"weight": np.zeros(2, np.float32)}
 
 
 def test_completion_by_the_submission(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def returning(value: Any) -> Callable[..., Any]:
         (
             "update_params",
             returning((0, {}, None)),
-            "weight was returned as nothing, expected float64[2]",
+            "weight was returned as nothing, expected float32[2]",
         ),
         (
             "update_params",
@@ -126,13 +126,13 @@ def returning(value: Any) -> Callable[..., Any]:
         ),
         (
             "update_params",
-            returning((0, {"weight": np.ones(3)}, None)),
-            "weight was returned as float64[3], expected float64[2]",
+            returning((0, {"weight": np.ones(3, np.float32)}, None)),
+            "weight was returned as float32[3], expected float32[2]",
         ),
         (
             "update_params",
-            returning((0, {"weight": np.ones(2, np.float32)}, None)),
-            "weight was returned as float32[2], expected float64[2]",
+            returning((0, {"weight": np.ones(2, np.float64)}, None)),
+            "weight was returned as float64[2], expected float32[2]",
         ),
         (
             "update_params",

@@ -50,8 +50,9 @@ class Task:
         self.where = where
         self.folder = parent / where.replace(" ", "_")
         self.folder.mkdir()
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+        path = {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        environment = sandbox.environment() if readable else os.environ | path
+        environment |= {
             "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip(),
             "JAX_PLATFORMS": "cpu",
             "CUDA_VISIBLE_DEVICES": "",
@@ -59,7 +60,7 @@ class Task:
         command = [sys.executable, "-m", f"preflight.{module}", "--out", str(self.folder)]
         command += arguments
         if readable:
-            command = sandbox.command(command, self.folder, [readable], MEMORY_BYTES)
+            command = sandbox.command(command, {str(readable): readable}, MEMORY_BYTES, self.folder)
         with (self.folder / "log").open("w") as log:  # what the submission prints goes there too
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, env=environment
