@@ -11,11 +11,12 @@ import torch
 
 from backends.jax import checkpoint as jax_checkpoint
 from backends.pytorch import checkpoint as pytorch_checkpoint
-from conformance import port, testee_jax, testee_pytorch
 from conformance.arrays import Arrays, stacked
-from conformance.course import Course, point_of
-from conformance.gradient_field import PlacedField
-from conformance.testee import Testee
+from conformance.port import port
+from conformance.testee import testee_jax, testee_pytorch
+from conformance.testee.course import Course, point_of
+from conformance.testee.gradient_field import PlacedField
+from conformance.testee.testee import Testee
 from harness import conversion
 from harness.checkpoint import CONVERTED
 from harness.submission import names

@@ -30,6 +30,9 @@ EARLY: dict[str, dict[str, Any]] = {
     "caspr": {"precondition_frequency": 4, "start_step": 5},
     "distributed_shampoo": {"precondition_frequency": 5},
 }
+# In float32 y, x and z are computed from each other with a rounding at every step; over 200 steps that
+# came to 5.4e-4 of the way of one bias, which in float64 is the same to 1e-9. Other formulas: 1.3e-3.
+ROUNDED = {("schedule_free_adamw", "float32", "tiny/fastmri_model_size"): 1e-3}
 # Those that look at rows, columns or whole parameters, on attention and on an LSTM's stacked tensors.
 LAYOUTS = [
     (name, workload)
@@ -50,7 +53,8 @@ def testees() -> Iterator[list[processes.Process]]:
 def test_both_sides_are_the_same_algorithm(
     name: str, dtype: str, workload: str, testees: list[processes.Process]
 ) -> None:
-    check(name, port.Question(workload, dtype, changes=CHANGES.get(name, {})), testees)
+    question = port.Question(workload, dtype, changes=CHANGES.get(name, {}))
+    check(name, question, testees, ROUNDED.get((name, dtype, workload)))
 
 
 @pytest.mark.parametrize("name", names())
@@ -70,9 +74,13 @@ def test_both_sides_see_the_same_rows_and_columns(
     check(name, port.Question(workload, "float64", num_steps=12), testees)
 
 
-def check(name: str, question: port.Question, testees: list[processes.Process]) -> None:
+def check(
+    name: str, question: port.Question, testees: list[processes.Process], bound: float | None = None
+) -> None:
+    """`bound` stands in for the question's own."""
+    bound = bound or question.bound
     first, second = port.courses(testees, [name, name], question)
-    out = [d for d in port.compare(first, second, question.bound) if not d.passed(question.bound)]
+    out = [d for d in port.compare(first, second, bound) if not d.passed(bound)]
     assert not out, out[0]
     moved = [rows[-1] - rows[0] for name, rows in second.items() if name.startswith("parameter/")]
     assert all(np.any(way) for way in moved)
