@@ -9,21 +9,12 @@ EPSILON = 1e-8
 
 
 def optimizer(workload, model, point):
-    adamw = torch.optim.AdamW(
+    return torch.optim.AdamW(
         model.parameters(),
         betas=(1 - point.one_minus_beta1, point.beta2),
         eps=EPSILON,
         weight_decay=point.weight_decay,
     )
-    return training_pytorch.with_state(adamw, first_state)
-
-
-def first_state(p):
-    return {
-        "step": torch.tensor(0.0),
-        "exp_avg": torch.zeros_like(p),
-        "exp_avg_sq": torch.zeros_like(p),
-    }
 
 
 get_batch_size = training_pytorch.get_batch_size

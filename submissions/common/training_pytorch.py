@@ -11,6 +11,14 @@ from spec.interface import ForwardPassMode
 from submissions.common.batch_sizes import batch_size
 
 get_batch_size = batch_size()
+FIRST_STATES = {
+    torch.optim.AdamW: lambda p: {
+        "step": torch.tensor(0.0),
+        "exp_avg": torch.zeros_like(p),
+        "exp_avg_sq": torch.zeros_like(p),
+    },
+    torch.optim.SGD: lambda p: {"momentum_buffer": torch.zeros_like(p)},
+}
 
 
 def one_gradient_a_step(optimizer, schedule, self_tuning=None):
@@ -25,7 +33,10 @@ def one_gradient_a_step(optimizer, schedule, self_tuning=None):
     """
 
     def init_optimizer_state(workload, model_params, model_state, hyperparameters, rng):
-        return {"optimizer": optimizer(workload, model_params, hyperparameters or self_tuning)}
+        made = optimizer(workload, model_params, hyperparameters or self_tuning)
+        if type(made) in FIRST_STATES:
+            make_first_state(made)
+        return {"optimizer": made}
 
     def update_params(
         workload,
@@ -101,13 +112,12 @@ def parameters(optimizer):
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
-def with_state(optimizer, first_state):
-    """A library's optimizer that has its state from the start, and not from its first step on: only
-    then a checkpoint of the other framework finds its places.
+def make_first_state(optimizer):
+    """Gives a library's optimizer the state that it would make in its first step: only then a checkpoint
+    of the other framework finds its places.
     """
     for p in parameters(optimizer):
-        optimizer.state[p] = first_state(p)
-    return optimizer
+        optimizer.state[p] = FIRST_STATES[type(optimizer)](p)
 
 
 def num_stacked(workload, model):

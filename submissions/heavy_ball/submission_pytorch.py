@@ -7,13 +7,12 @@ from submissions.common.schedules import warmup_linear
 
 
 def optimizer(workload, model, point):
-    sgd = torch.optim.SGD(
+    return torch.optim.SGD(
         model.parameters(),
         momentum=1 - point.one_minus_beta1,
         nesterov=False,
         weight_decay=point.weight_decay,
     )
-    return training_pytorch.with_state(sgd, lambda p: {"momentum_buffer": torch.zeros_like(p)})
 
 
 get_batch_size = training_pytorch.get_batch_size
