@@ -14,6 +14,7 @@ from scoring.board import CrashedTrialsError, assess
 from scoring.outcomes import Ending
 from scoring.records import Facts
 from scoring.rules import Rules, resolve
+from scoring.tables import as_json, report
 from scoring.testing import hitting_trial, make_board, make_trial, make_trials, rules_v05
 from scoring.times import Method
 from spec.loading import load_ruleset
@@ -72,6 +73,35 @@ def test_workloads_that_are_asked_for_are_all_that_counts(method: Method) -> Non
     trials = make_trials(VARIANT, rules_v05(["wmt", "wmt_post_ln"]))
     board = assess(trials, v06(trials, ["wmt"]), method=method)
     assert board.score[1] == 1 and not board.rules.held_out
+
+
+@pytest.mark.parametrize("method", ["documented", "official"])
+@pytest.mark.parametrize("on_crash", ["miss", "exclude"])
+def test_logs_that_do_not_count_change_nothing(method: Method, on_crash: str) -> None:
+    """Not a variant that was not drawn, not in further studies, and not of a submission that ran
+    nothing else. Without them `a` is the faster one.
+    """
+    counted = {
+        name: {"ogbg": [time] * 3, "ogbg_model_size": [time] * 3}
+        for name, time in [("a", 100.0), ("b", 150.0)]
+    }
+    more = {**counted, "a": {**counted["a"], "ogbg_gelu": [90.0] * 9}}
+    more["dev"] = {"wmt_post_ln": [10.0], "criteo1tb_layernorm": [inf, inf]}
+    found, wanted = (
+        report(
+            assess(trials, resolve(rules_v05().ruleset, trials), method=method, on_crash=on_crash),  # type: ignore[arg-type]
+            seed=0,
+            num_resamples=50,
+            problems=[],
+            is_standard=True,
+        )
+        for trials in (
+            make_trials(ledger, rules_v05([*rules_v05().counted, *more["a"], *more["dev"]]))
+            for ledger in (more, counted)
+        )
+    )
+    assert wanted.board.score[0] == pytest.approx(1 / 8)
+    assert as_json(found) == as_json(wanted)
 
 
 def crashed_study() -> list:

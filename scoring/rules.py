@@ -39,6 +39,11 @@ class Rules:
     unknown: tuple[str, ...]  # workloads in the logs that no rules are known for
 
     @property
+    def counted(self) -> tuple[str, ...]:
+        """The workloads whose logs can change a score."""
+        return (*self.base, *self.held_out)
+
+    @property
     def name(self) -> str:
         tuning = ruleset_pb2.Ruleset.Tuning.Name(self.ruleset.tuning).lower()
         return f"{self.ruleset.version} {tuning}"
@@ -90,7 +95,10 @@ def as_official(rules: Rules) -> Rules:
         return rules
     bases = {name: [base for base in rules.base if base in name] for name in rules.workloads}
     held_out = {name: found[0] for name, found in bases.items() if found and name not in rules.base}
-    return dataclasses.replace(rules, held_out=held_out, held_out_if_run=True)
+    workloads = {name: rules.workloads[name] for name in (*rules.base, *held_out, *rules.workloads)}
+    return dataclasses.replace(
+        rules, workloads=workloads, held_out=held_out, held_out_if_run=True
+    )
 
 
 def _workload_rules(

@@ -40,9 +40,7 @@ def over_studies(
     times that ratios refer to are those of the resample. With few studies (3 or 5) such intervals
     are too narrow rather than too wide.
     """
-    counted, scoring = _counted(board)
-    study_sec = board.study_sec[:, counted]
-    study_sec = study_sec[..., ~np.isnan(study_sec).all((0, 1))]
+    study_sec = board.study_sec
     present = ~np.isnan(study_sec)
     count = present.sum(-1)
     first = np.argsort(~present, axis=-1, kind="stable")
@@ -57,20 +55,8 @@ def over_studies(
         drawn = np.take_along_axis(np.broadcast_to(packed, size), slot, -1)
         # Each resample has as many studies as there are.
         drawn = np.where(np.arange(num_studies) < count[..., None], drawn, math.nan)
-        samples.append(profiles.scores(times.median(drawn), scoring))
+        samples.append(profiles.scores(times.median(drawn), board.scoring))
     return _intervals(np.concatenate(samples), level)
-
-
-def _counted(board: Board) -> tuple[list[int], profiles.Scoring]:
-    """Columns of the workloads that count, and how credit is given in an array of these alone:
-    what else is in the logs is to change no digit.
-    """
-    scoring = board.scoring
-    counted = [*scoring.base, *(variant for variant, _ in scoring.held_out)]
-    place = {column: new for new, column in enumerate(counted)}
-    pairs = tuple((place[variant], place[base]) for variant, base in scoring.held_out)
-    base = tuple(range(len(scoring.base)))
-    return counted, dataclasses.replace(scoring, base=base, held_out=pairs)
 
 
 def over_workloads(
