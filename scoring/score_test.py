@@ -91,6 +91,22 @@ def test_variants_of_the_workloads_asked_for_play_no_part(tmp_path: Path, method
     assert data["rules"]["held_out_workloads"] == {}
 
 
+def test_what_is_too_much_and_who_ran_nothing_that_counts_is_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    times = {"dev": {"ogbg_gelu": [1.0]}, "many": {"ogbg": [9.0] * 6}}
+    trials = make_trials(times, rules_v05(["ogbg", "ogbg_gelu"]))
+    trials += [make_trial([0.2], submission="tuned", trial=k) for k in range(7)]
+    write_trials(trials, tmp_path / "logs")
+    out = tmp_path / "out"
+    assert main([str(tmp_path / "logs"), *V05, "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "note: dev ran no workload that counts: not on the leaderboard" in printed
+    assert "note: many has 6 studies, the ruleset 5: scored over all" in printed
+    assert "note: tuned has 7 trials in a study, the ruleset 5: all count" in printed
+    assert {row["submission"] for row in rows_of(out / "scores.csv")} == {"many", "tuned"}
+
+
 def test_strict_makes_malformed_logs_an_error(logs: Path, capsys: pytest.CaptureFixture) -> None:
     path = next(logs.rglob("eval_measurements.csv"))
     assert main([str(logs), *V05, "--strict"]) == 0
