@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from scoring.export import write_trials
+from scoring.records import Facts
 from scoring.score import main
 from scoring.testing import events_text, make_trial, make_trials, rules_v05
 from spec import timing_pb2
@@ -51,6 +52,14 @@ def test_scores_json_and_tables(logs: Path, tmp_path: Path, capsys: pytest.Captu
     assert len(rows_of(out / "times.csv")) == 4
     printed = capsys.readouterr().out
     assert "no AlgoPerf score" in printed and "a crashed trial: miss" in printed
+
+
+def test_the_seconds_of_a_trial_are_those_its_evidence_names(tmp_path: Path) -> None:
+    trial = make_trial([0.2], [20.0], facts=Facts(loop_ended=True, final_time_sec=50.0))
+    write_trials([trial], tmp_path / "logs")
+    assert main([str(tmp_path / "logs"), *V05, "--out", str(tmp_path / "out")]) == 0
+    (row,) = rows_of(tmp_path / "out" / "trials.csv")
+    assert row["timed_sec"] == "50.0" and row["evidence"].startswith("50 s of a budget")
 
 
 def test_the_same_input_gives_the_same_bytes(logs: Path, tmp_path: Path) -> None:

@@ -235,7 +235,7 @@ def trials_csv(board: Board) -> str:
             "time_to_target_sec": plain(hit.time_sec),
             "step_at_target": plain(hit.step),
             "evaluations": trial.num_evaluations,
-            "timed_sec": plain(trial.times_sec[-1]) if trial.num_evaluations else None,
+            "timed_sec": trial.final_time_sec or None,
             "evidence": ended.evidence,
             "log": trial.origin,
         }
