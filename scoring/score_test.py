@@ -356,6 +356,15 @@ def test_an_earlier_report_leaves_nothing_behind(logs: Path, tmp_path: Path) -> 
     assert [path.name for path in (out / "figures").iterdir()] == ["mine.svg"]
 
 
+def test_one_study_has_no_interval(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    write_trials(make_trials({"one": {"ogbg": [100.0]}}, rules_v05()), tmp_path / "logs")
+    assert main([str(tmp_path / "logs"), *V05, "--out", str(tmp_path / "out")]) == 0
+    data = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert data["submissions"]["one"]["interval"] == [None, None]
+    assert data["submissions"]["one"]["rank_interval"] == [None, None]
+    assert re.search(r"one +[0-9.]+ +one study +one study ", capsys.readouterr().out)
+
+
 def test_both_orientations_of_a_speed_up_are_named(
     logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
