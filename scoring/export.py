@@ -43,7 +43,7 @@ def write_trial(trial: Trial, root: Path) -> Path:
     if rows:
         header = sorted(rows[0])
         write_text(folder / EVALUATIONS, _csv(header, rows))
-    if trial.facts.loop_ended and rows:
+    if trial.loop_ended and rows:
         end = {STEP: trial.facts.final_step, "score": trial.facts.final_time_sec, PREEMPTION: 0}
         write_text(folder / "measurements.csv", _csv(sorted(rows[0]), [*rows, end]))
     if trial.facts.hyperparameters is not None:

@@ -136,6 +136,12 @@ def test_a_browser_draws_every_section_and_runs_no_name(chromium: str, tmp_path:
     assert document.count('class="curve"') >= 6 and "row left out" in document
 
 
+def test_a_browser_shows_no_interval_for_one_study(chromium: str, tmp_path: Path) -> None:
+    board = make_board({"one": {"ogbg": [100.0]}, "two": {"ogbg": [100.0, 120]}}, ["ogbg"])
+    document = opened(chromium, tmp_path, page_of(board))
+    assert document.count(">one study: no interval<") == 1
+
+
 @pytest.mark.parametrize("method", ["documented", "official"])
 def test_the_browser_computes_the_same_scores(
     chromium: str, tmp_path: Path, method: Method
