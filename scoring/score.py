@@ -191,7 +191,7 @@ def _score(args: argparse.Namespace, rules: Rules, ledger: Ledger) -> int:
     written = []
     if args.export:
         written.append(
-            f"{write_trials(ledger.trials, args.export)} trials written to {args.export}"
+            f"{write_trials(ledger.trials, args.export, args.logs)} trials written to {args.export}"
         )
     if args.out:
         written += _write(args.out, board, result, found, with_figures=args.figures)

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -338,6 +339,33 @@ def test_two_logs_of_one_trial_are_not_exported_over_each_other(
     places = [str(tmp_path / "a"), str(tmp_path / "b")]
     assert main([*places, *V05, "--export", str(tmp_path / "out")]) == 2
     assert "would be written twice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("place", "target", "why"),
+    [
+        ("logs", "logs", "is among the logs"),
+        ("logs", "logs/exported", "is among the logs"),
+        ("linked", "logs", "is among the logs"),
+        ("logs/fast/study_0/ogbg_jax/trial_1/eval_measurements.csv", "logs", "is among the logs"),
+        ("copy", "logs", "holds files already"),
+    ],
+)
+def test_an_export_changes_no_log(
+    logs: Path, place: str, target: str, why: str, capsys: pytest.CaptureFixture
+) -> None:
+    (logs.parent / "linked").symlink_to(logs)
+    shutil.copytree(logs, logs.parent / "copy")
+
+    def content() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in logs.parent.rglob("*") if path.is_file()}
+
+    before = content()
+    out = ["--out", str(logs.parent / "out"), "--export", str(logs.parent / target)]
+    assert main([str(logs.parent / place), *V05, *out]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and why in line
+    assert content() == before
 
 
 def test_a_workload_named_twice_counts_once(logs: Path, capsys: pytest.CaptureFixture) -> None:
