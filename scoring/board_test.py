@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from scoring import board as boards
 from scoring.board import CrashedTrialsError, assess
 from scoring.outcomes import Ending
-from scoring.records import Facts
+from scoring.records import Facts, Trial
 from scoring.rules import Rules, resolve
 from scoring.tables import as_json, report
 from scoring.testing import hitting_trial, make_board, make_trial, make_trials, rules_v05
 from scoring.times import Method
-from spec.loading import load_ruleset
+from spec import workload_pb2
+from spec.loading import SpecError, load_ruleset, load_workload
 
 inf, nan = math.inf, math.nan
 TWO = ["criteo1tb", "ogbg"]
@@ -66,6 +67,37 @@ def test_without_held_outs_the_official_code_takes_any_variant_for_one(
     credit = board.credit[:, board.rules.base.index("wmt")]
     np.testing.assert_array_equal(credit, expected)
     assert dict(board.rules.held_out) == ({} if method == "documented" else {"wmt_post_ln": "wmt"})
+
+
+def test_a_development_workload_is_held_out_of_none() -> None:
+    """Its name holds that of a base workload, but it is no variant; criteo1tb_test is one."""
+    times = {"a": {"wmt": [100], "tiny/wmt": [inf], "tiny/wmt_post_ln": [inf]}}
+    times["a"] |= {"criteo1tb": [100], "criteo1tb_test": [inf]}
+    trials = make_trials(times, v06([], list(times["a"])))
+    board = assess(trials, v06(trials), method="official")
+    assert dict(board.rules.held_out) == {"criteo1tb_test": "criteo1tb"}
+    assert board.score.tolist() == [1 / 8]
+
+
+def mine(target: float, origin: str) -> Trial:
+    """A trial of a workload that its log alone describes, with this target."""
+    workload = workload_pb2.Workload()
+    workload.CopyFrom(load_workload("digits_vit"))
+    workload.name = "mine"
+    workload.rules["v0.6"].validation_target = target
+    made = make_trial([0.9], workload="mine", metric="validation/accuracy", submission=origin)
+    return dataclasses.replace(made, origin=origin, facts=Facts(workload=workload))
+
+
+def test_logs_that_do_not_agree_on_a_workload_are_an_error() -> None:
+    agreed = v06([mine(0.8, "a"), mine(0.8, "b")], ["mine"])
+    assert agreed.workloads["mine"].target == 0.8
+    disputed = [mine(0.8, "a"), mine(0.95, "b")]
+    message = r"do not agree on .* mine: .*0\.8 within 60 s in a; .*0\.95 within 60 s in b"
+    with pytest.raises(SpecError, match=message):
+        v06(disputed, ["mine"])
+    others = v06([*disputed, make_trial([0.1])])
+    assert "do not agree" in others.unknown["mine"] and "mine" not in others.workloads
 
 
 @pytest.mark.parametrize("method", ["documented", "official"])

@@ -127,7 +127,7 @@ def _rules(
         return resolve(ruleset, trials, list(dict.fromkeys(names)))
     present = resolve(ruleset, trials, [])
     if not present.workloads:
-        unknown = ", ".join(present.unknown)
+        unknown = "; ".join(present.unknown.values())
         raise SpecError(f"no workload of the logs has rules under {ruleset.version}: {unknown}")
     return resolve(ruleset, trials, list(present.workloads))
 
@@ -232,8 +232,8 @@ def _print_scores(args: argparse.Namespace, result: tables.Report) -> None:
 def _notes(board: Board, present: Set[str]) -> Iterator[str]:
     """What is missing from the logs, or too much there, and may explain a score."""
     rules = board.rules
-    for name in rules.unknown:
-        yield f"workload {name} has no rules under {rules.ruleset.version}: not scored"
+    for why in rules.unknown.values():
+        yield f"not scored: {why}"
     if missing := [name for name in rules.base if name not in present]:
         yield f"no logs at all for {', '.join(missing)}: counted as not reached"
     entered = {trial.submission for trial in board.trials}
