@@ -103,14 +103,10 @@ def as_official(rules: Rules) -> Rules:
         if variant.base in rules.base and name not in rules.base
     }
     workloads = {name: rules.workloads[name] for name in (*rules.base, *held_out, *rules.workloads)}
-    return dataclasses.replace(
-        rules, workloads=workloads, held_out=held_out, held_out_if_run=True
-    )
+    return dataclasses.replace(rules, workloads=workloads, held_out=held_out, held_out_if_run=True)
 
 
-def _rules_for(
-    name: str, ruleset: ruleset_pb2.Ruleset, trials: Sequence[Trial]
-) -> WorkloadRules:
+def _rules_for(name: str, ruleset: ruleset_pb2.Ruleset, trials: Sequence[Trial]) -> WorkloadRules:
     """From the specification, or from the logs where the specification lacks the workload."""
     recorded = [(t.facts.workload, t.origin) for t in trials if t.facts.workload is not None]
     if not recorded or name in names("workloads"):
