@@ -337,6 +337,34 @@ def test_events_can_be_written_in_the_official_layout(tmp_path: Path) -> None:
     assert same(read_logs([tmp_path / "official"]).trials[0], trial)
 
 
+def test_the_official_layout_keeps_the_ruleset_and_a_name_with_a_slash(tmp_path: Path) -> None:
+    text = events_text([0.2, 0.1], workload="tiny/criteo1tb")
+    write_events(tmp_path / "runs", text)
+    (trial,) = read_logs([tmp_path / "runs"]).trials
+    assert trial.facts.made_for == ("v0.6", "external")
+    folder = write_trial(trial, tmp_path / "official")
+    assert folder.parent.name == "tiny_criteo1tb_jax"
+    (again,) = read_logs([tmp_path / "official"]).trials
+    assert same(again, trial) and again.facts.made_for == trial.facts.made_for
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({"workload": "wmt", "tuning_ruleset": "self"}, ("criteo1tb", "self")),
+        ({"workload": ["criteo1tb"], "tuning_ruleset": "../external"}, ("criteo1tb", "")),
+    ],
+)
+def test_flags_that_do_not_fit_their_folder_are_not_believed(
+    tmp_path: Path, flags: dict[str, object], expected: tuple[str, str]
+) -> None:
+    folder = write_trial(make_trial([0.2]), tmp_path)
+    (folder / "flags_0.json").write_text(json.dumps(flags))
+    (folder / "meta_data_0.json").write_text(json.dumps({"ruleset.version": "v0.5/../.."}))
+    (trial,) = read_logs([tmp_path]).trials
+    assert (trial.workload, trial.facts.made_for) == (expected[0], ("", expected[1]))
+
+
 @pytest.mark.parametrize("name", timing_pb2.Outcome.keys()[1:])
 def test_a_crash_is_one_in_the_official_layout_too(tmp_path: Path, name: str) -> None:
     """The runner writes its last row when its loop ends; a crash ends no loop."""
