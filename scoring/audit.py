@@ -19,6 +19,9 @@ STEP_TIME_REGRESSION = 1.1
 # Evaluations are off their period when the median wall time between them is outside of these
 # factors.
 PERIOD_RANGE = (0.9, 1.5)
+# Evaluations are missing between two whose timed seconds are this many usual gaps apart. In some
+# 2,000 published trials the largest gap is 1.3 usual ones.
+HOLE = 1.5
 # A budget is kept when the last evaluation is at most this far past it; an evaluation may be due
 # then.
 BUDGET_SLACK = 1.01
@@ -49,6 +52,7 @@ def findings(board: Board) -> list[Finding]:
         trials = [board.trials[place] for place in places]
         found += _not_increasing(where, trials)
         found += _step_time(where, trials)
+        found += _holes(where, trials)
         rules = board.rules.workloads.get(workload)
         if rules is not None:
             found += _past_budget(where, trials, rules)
@@ -123,6 +127,22 @@ def _period(where: str, trials: Sequence[Trial], rules: WorkloadRules) -> Iterat
     period = f"expected {rules.eval_period_sec:.0f} s"
     evidence = f"median of {gap:.0f} s between evaluations, {period}{late}"
     yield Finding("evaluation period kept", where, evidence)
+
+
+def _holes(where: str, trials: Sequence[Trial]) -> Iterator[Finding]:
+    """The largest gap between evaluations of single trials, against the usual one of the trial."""
+    holes = []
+    for trial in trials:
+        gaps = np.diff(trial.times_sec)
+        if len(gaps) > 1 and gaps.max() > HOLE * (usual := float(np.median(gaps))):
+            holes.append((float(gaps.max()), usual, int(gaps.argmax()) + 1, trial))
+    if holes:
+        gap, usual, row, trial = max(holes, key=lambda hole: hole[0])
+        evidence = (
+            f"up to {gap:.0f} s between evaluations {row} and {row + 1} of {_names([trial])}, "
+            f"usually {usual:.0f} s; a time may be as late: {_names(hole[-1] for hole in holes)}"
+        )
+        yield Finding("no evaluations are missing", where, evidence)
 
 
 def _recorded_rules(

@@ -70,8 +70,19 @@ def unstable(trial: Trial) -> Trial:
     return with_columns(trial, **{"validation/loss": values})
 
 
+def with_hole(trial: Trial) -> Trial:
+    kept = [0, 1, 2, *range(12, NUM)]
+    columns = {name: values[kept] for name, values in trial.columns.items()}
+    return dataclasses.replace(trial, columns=columns)
+
+
 CHECKS: list[tuple[str, Callable[[Trial], Trial], str]] = [
     ("times strictly increase", back_in_time, "at evaluation 8"),
+    (
+        "no evaluations are missing",
+        with_hole,
+        "up to 1200 s between evaluations 3 and 4 of study_1/trial_1, usually 120 s",
+    ),
     ("budget respected", lambda t: with_columns(t, **{TIME: t.times_sec * 3.5}), "more than 1 %"),
     ("step time is steady", lambda t: with_columns(t, **{STEP: t.columns[STEP] / 2}), "2.00 times"),
     (

@@ -104,7 +104,7 @@ def _divergence(trial: Trial, rules: WorkloadRules) -> str:
 def _end_of_loop(trial: Trial, rules: WorkloadRules) -> Outcome:
     """Which limit a trial met, if it met one."""
     facts = trial.facts
-    time = facts.final_time_sec or float(trial.times_sec[-1])
+    time = trial.final_time_sec
     step = facts.final_step or float(trial.columns[STEP][-1])
     used = f"{time:.0f} s of a budget of {rules.budget_sec:.0f} s, step {step:.0f}"
     if time >= rules.budget_sec:
@@ -112,9 +112,7 @@ def _end_of_loop(trial: Trial, rules: WorkloadRules) -> Outcome:
     limit = rules.step_limit if facts.are_none else facts.step_limit
     if limit and step >= limit:
         return Outcome(Ending.STEP_LIMIT, f"{used} of {limit}")
-    # A tidy table has no last row of the loop; steps after the last evaluation show that there was
-    # one.
-    if facts.loop_ended or (facts.loop_ended is None and time > trial.times_sec[-1]):
+    if trial.loop_ended:
         return Outcome(Ending.COMPLETED_BY_SUBMISSION, f"{used}; the training loop ended by itself")
     # Without the loop's last row: the evaluation after the last one would have been past the
     # budget or, where the log does not say how far the loop got, past the last step.

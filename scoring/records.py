@@ -30,7 +30,7 @@ class Facts:
 
     ended: str | None = None  # name of the recorded Outcome; logs of ours alone
     message: str = ""
-    loop_ended: bool | None = None  # whether the training loop wrote its last row
+    loop_ended: bool | None = None  # whether the training loop came to its end, not a crash
     final_time_sec: float | None = None
     final_step: int | None = None
     budget_sec: float | None = None  # without the self-tuning factor in official logs
@@ -77,6 +77,21 @@ class Trial:
     @property
     def num_evaluations(self) -> int:
         return len(self.times_sec)
+
+    @property
+    def final_time_sec(self) -> float:
+        """Timed seconds as far as the log goes."""
+        last = float(self.times_sec[-1]) if self.num_evaluations else 0.0
+        return self.facts.final_time_sec or last
+
+    @property
+    def loop_ended(self) -> bool:
+        """Whether the training loop came to its end. A tidy table does not say; time after the last
+        evaluation shows that there was one.
+        """
+        if self.facts.loop_ended is not None or not self.num_evaluations:
+            return bool(self.facts.loop_ended)
+        return self.final_time_sec > self.times_sec[-1]
 
     @property
     def key(self) -> tuple[str, str, str, str]:

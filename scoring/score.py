@@ -30,6 +30,8 @@ from spec.user_paths import user_path
 MAX_LISTED = 40
 MAX_ERRORS = 20
 MAX_NOTES = 5
+# What --out writes, beside figures.
+FILES = ("scores.json", "scores.csv", "times.csv", "trials.csv", "audit.csv", "report.html")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.figures and not args.out:
         parser.error("--figures needs --out")
     found = collect(args.logs)
-    made_for = _made_for(args, found.trials)
+    try:
+        made_for = _made_for(args, found.trials)
+    except SpecError as error:
+        parser.error(str(error))
     ledger = merge(only_made_for(found, *made_for))
     _print_problems(ledger)
     if args.strict and any(problem.is_error for problem in ledger.problems):
@@ -128,13 +133,30 @@ def _rules(
 
 
 def _made_for(args: argparse.Namespace, trials: Sequence[Trial]) -> tuple[str, str]:
-    """Version and tuning that are asked for; else those that the logs agree on."""
+    """Version and tuning that are asked for; else those that the logs agree on, else v0.6 external.
+
+    Raises:
+      SpecError: the logs are of several rulesets, of none by which they would be scored. A trial of
+      one would count as another log of its namesake of the other.
+    """
+    asked = (args.rules, args.ruleset)
     stated = {trial.facts.made_for for trial in trials if all(trial.facts.made_for)}
-    version, tuning = next(iter(stated)) if len(stated) == 1 else ("v0.6", "external")
-    version, tuning = args.rules or version, args.ruleset or tuning
-    if trials and len(stated) != 1 and not (args.rules and args.ruleset):
-        print(f"note: the logs do not agree on a ruleset; by {version} {tuning}, see --rules")
-    return version, tuning
+    fitting = {
+        made for made in stated if all(a in (None, m) for a, m in zip(asked, made, strict=True))
+    }
+    only = fitting or stated
+    version, tuning = next(iter(only)) if len(only) == 1 else ("v0.6", "external")
+    chosen = (args.rules or version, args.ruleset or tuning)
+    if not trials or len(stated) == 1 or all(asked):
+        return chosen
+    if not stated:
+        what = "the logs do not say which ruleset they were made for"
+    else:
+        what = f"the logs are of {', '.join(sorted(map(' '.join, stated)))}"
+    if stated and chosen not in stated:
+        raise SpecError(f"{what}; choose with --rules and --ruleset")
+    print(f"note: {what}; by {' '.join(chosen)}, see --rules and --ruleset", file=sys.stderr)
+    return chosen
 
 
 def _ruleset(made_for: tuple[str, str], trials: Sequence[Trial]) -> ruleset_pb2.Ruleset:
@@ -154,30 +176,50 @@ def _ruleset(made_for: tuple[str, str], trials: Sequence[Trial]) -> ruleset_pb2.
 
 def _score(args: argparse.Namespace, rules: Rules, ledger: Ledger) -> int:
     board = assess(ledger.trials, rules, method=args.method, on_crash=args.on_crash)
+    found = findings(board) if args.audit else None
+    present = {trial.workload for trial in ledger.trials}
+    result = None
+    if not present.isdisjoint(rules.base):
+        result = tables.report(
+            board,
+            seed=args.seed,
+            num_resamples=args.resamples,
+            problems=ledger.problems,
+            is_standard=args.workloads is None,
+        )
+    # Files first: whoever has read enough of the output ends the command, and loses none of them.
+    written = []
     if args.export:
-        print(f"{write_trials(ledger.trials, args.export)} trials written to {args.export}")
+        written.append(
+            f"{write_trials(ledger.trials, args.export)} trials written to {args.export}"
+        )
+    if args.out:
+        written += _write(args.out, board, result, found, with_figures=args.figures)
     if len(ledger.trials) <= MAX_LISTED:
         print(f"\n{tables.trials_text(board)}")
-    found = findings(board) if args.audit else None
     if found is not None:
         print(f"\n{len(found)} findings\n\n{tables.audit_text(found)}")
-    present = {trial.workload for trial in ledger.trials}
-    if present.isdisjoint(rules.base):
-        print(f"\nNo score: none of the workloads of {rules.name} occurs in the logs.")
-        if present.isdisjoint(rules.workloads):
-            print(f"None of those that do has rules under {rules.ruleset.version}.")
-        else:
-            print("Score the workloads that do with: --workloads present")
-        return 0
-    for note in _incomplete(board, present):
-        print(f"note: {printable(note)}")
-    result = tables.report(
-        board,
-        seed=args.seed,
-        num_resamples=args.resamples,
-        problems=ledger.problems,
-        is_standard=args.workloads is None,
-    )
+    if result is None:
+        _print_no_score(rules, present)
+    else:
+        for note in _incomplete(board, present):
+            print(f"note: {printable(note)}")
+        _print_scores(args, result)
+    for line in written:
+        print(f"\n{line}")
+    return 0
+
+
+def _print_no_score(rules: Rules, present: Set[str]) -> None:
+    print(f"\nNo score: none of the workloads of {rules.name} occurs in the logs.")
+    if present.isdisjoint(rules.workloads):
+        print(f"None of those that do has rules under {rules.ruleset.version}.")
+    else:
+        print("Score the workloads that do with: --workloads present")
+
+
+def _print_scores(args: argparse.Namespace, result: tables.Report) -> None:
+    board = result.board
     print(f"\n{result.title}; a crashed trial: {args.on_crash}\n")
     print(tables.leaderboard_text(result))
     print("\nMedian seconds to target (- not reached, empty not run)\n")
@@ -185,9 +227,6 @@ def _score(args: argparse.Namespace, rules: Rules, ledger: Ledger) -> int:
     if len(board.submissions) > 1:
         print("\nGeometric means over the workloads: of times to target, and its inverse\n")
         print(tables.speed_ups_text(board))
-    if args.out:
-        _write(args.out, result, found, with_figures=args.figures)
-    return 0
 
 
 def _incomplete(board: Board, present: Set[str]) -> Iterator[str]:
@@ -205,35 +244,42 @@ def _incomplete(board: Board, present: Set[str]) -> Iterator[str]:
 
 def _write(
     folder: Path,
-    result: tables.Report,
+    board: Board,
+    result: tables.Report | None,
     found: Sequence[Finding] | None,
     *,
     with_figures: bool,
-) -> None:
-    """Writes the report, and removes what an earlier one left there that this one does not have."""
-    data = tables.as_json(result)
-    texts = {
-        "scores.json": json.dumps(data, indent=1, allow_nan=False) + "\n",
-        "scores.csv": tables.scores_csv(data),
-        "times.csv": tables.times_csv(data),
-        "trials.csv": tables.trials_csv(result.board),
-        "report.html": page(result, found),
-    }
+) -> list[str]:
+    """Writes the report, or without one the ledger of trials alone, and removes what an earlier one
+    left there that this one does not have. Returns lines that say what was written.
+    """
+    texts = {"trials.csv": tables.trials_csv(board)}
+    if result is not None:
+        data = tables.as_json(result)
+        texts |= {
+            "scores.json": json.dumps(data, indent=1, allow_nan=False) + "\n",
+            "scores.csv": tables.scores_csv(data),
+            "times.csv": tables.times_csv(data),
+            "report.html": page(result, found),
+        }
     if found is not None:
         texts["audit.csv"] = tables.audit_csv(found)
-    else:
-        (folder / "audit.csv").unlink(missing_ok=True)
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    print(f"\nwritten to {folder}: {', '.join(texts)}")
-    if with_figures:
+    for name in sorted(FILES):
+        if name in texts:
+            write_text(folder / name, texts[name])
+        else:
+            (folder / name).unlink(missing_ok=True)
+    written = [f"written to {folder}: {', '.join(sorted(texts))}"]
+    if with_figures and result is not None:
         from scoring.figures import write_figures  # loads matplotlib
 
-        print(f"{len(write_figures(result, folder / 'figures'))} figures in {folder / 'figures'}")
+        number = len(write_figures(result, folder / "figures"))
+        written.append(f"{number} figures in {folder / 'figures'}")
     elif (folder / "figures").is_dir():
         from scoring.figures import remove_figures
 
         remove_figures(folder / "figures")
+    return written
 
 
 def _print_problems(ledger: Ledger) -> None:

@@ -1,6 +1,8 @@
 """The command from its arguments to its files."""
 
+import contextlib
 import csv
+import io
 import json
 import math
 import os
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from scoring.export import write_trials
+from scoring.records import Facts
 from scoring.score import main
 from scoring.testing import events_text, make_trial, make_trials, rules_v05
 from spec import timing_pb2
@@ -51,6 +54,14 @@ def test_scores_json_and_tables(logs: Path, tmp_path: Path, capsys: pytest.Captu
     assert len(rows_of(out / "times.csv")) == 4
     printed = capsys.readouterr().out
     assert "no AlgoPerf score" in printed and "a crashed trial: miss" in printed
+
+
+def test_the_seconds_of_a_trial_are_those_its_evidence_names(tmp_path: Path) -> None:
+    trial = make_trial([0.2], [20.0], facts=Facts(loop_ended=True, final_time_sec=50.0))
+    write_trials([trial], tmp_path / "logs")
+    assert main([str(tmp_path / "logs"), *V05, "--out", str(tmp_path / "out")]) == 0
+    (row,) = rows_of(tmp_path / "out" / "trials.csv")
+    assert row["timed_sec"] == "50.0" and row["evidence"].startswith("50 s of a budget")
 
 
 def test_the_same_input_gives_the_same_bytes(logs: Path, tmp_path: Path) -> None:
@@ -118,6 +129,26 @@ def test_namesakes_of_other_rulesets_are_never_one_submission(
     chosen = {"": "400.0", "--rules": "300.0", "--ruleset": "100.0"}[asked[0] if asked else ""]
     assert trial["time_to_target_sec"] == chosen
     assert "3 trials that were not made for" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [([], 2), (["--rules", "v0.6"], 2), (["--ruleset", "self"], 0), (["--rules", "v0.5"], 0)],
+)
+def test_logs_of_several_rulesets_are_never_taken_for_one_another(
+    tmp_path: Path, asked: list[str], status: int, capsys: pytest.CaptureFixture
+) -> None:
+    for tuning in ("external", "self"):
+        folder = tmp_path / "algoperf_v05" / "logs" / f"{tuning}_tuning"
+        write_trials(make_trials({"one": {"criteo1tb": [100.0]}}, rules_v05()), folder)
+    with pytest.raises(SystemExit, match="2") if status else contextlib.nullcontext():
+        assert main([str(tmp_path), *asked, "--resamples", "5"]) == 0
+    output = capsys.readouterr()
+    if status:
+        (line,) = output.err.splitlines()
+        assert "v0.5 external, v0.5 self; choose with --rules and --ruleset" in line
+    else:
+        assert "another log of the same trial" not in output.err
 
 
 def test_crashes_can_be_refused(logs: Path, capsys: pytest.CaptureFixture) -> None:
@@ -189,6 +220,20 @@ def test_a_run_of_a_development_workload_shows_its_trials(
     assert "adamw" in printed and "mnist" in printed and "--workloads present" in printed
 
 
+def test_without_a_score_the_trials_are_written_and_an_earlier_report_goes(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "out"
+    asked = ["--out", str(out), "--audit"]
+    assert main([str(run_folder), *asked, "--figures", "--workloads", "present"]) == 0
+    (out / "mine.txt").write_text("")
+    assert main([str(run_folder), *asked]) == 0
+    assert {path.name for path in out.iterdir()} >= {"trials.csv", "audit.csv", "mine.txt"}
+    assert not {"scores.json", "report.html"} & {path.name for path in out.iterdir()}
+    assert [row["workload"] for row in rows_of(out / "trials.csv")] == ["mnist"]
+    assert f"written to {out}: audit.csv, trials.csv" in capsys.readouterr().out
+
+
 def test_the_workloads_present_can_be_scored(run_folder: Path, tmp_path: Path) -> None:
     text = (run_folder / "events.jsonl").read_text()
     (run_folder / "events.jsonl").write_text(text.replace("00.0", "0.0"))
@@ -246,6 +291,29 @@ def test_a_file_in_the_place_of_a_folder_is_one_line(
     assert line.startswith("error: ") and str(tmp_path / "file") in line
 
 
+def test_a_place_that_cannot_be_written_is_told_before_any_table(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main([str(logs), *V05, "--out", str(tmp_path / "file")]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_a_reader_that_has_seen_enough_costs_no_file(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    places = ["--out", str(tmp_path / "out"), "--export", str(tmp_path / "exported")]
+    with pytest.raises(BrokenPipeError):
+        main([str(logs), *V05, *places])
+    assert (tmp_path / "out" / "report.html").is_file()
+    assert len(list((tmp_path / "exported").rglob("flags_0.json"))) == 8
+
+
 def test_two_logs_of_one_trial_are_not_exported_over_each_other(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -286,6 +354,15 @@ def test_an_earlier_report_leaves_nothing_behind(logs: Path, tmp_path: Path) -> 
     assert main([str(logs), *V05, "--out", str(out)]) == 0
     assert not (out / "audit.csv").exists()
     assert [path.name for path in (out / "figures").iterdir()] == ["mine.svg"]
+
+
+def test_one_study_has_no_interval(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    write_trials(make_trials({"one": {"ogbg": [100.0]}}, rules_v05()), tmp_path / "logs")
+    assert main([str(tmp_path / "logs"), *V05, "--out", str(tmp_path / "out")]) == 0
+    data = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert data["submissions"]["one"]["interval"] == [None, None]
+    assert data["submissions"]["one"]["rank_interval"] == [None, None]
+    assert re.search(r"one +[0-9.]+ +one study +one study ", capsys.readouterr().out)
 
 
 def test_both_orientations_of_a_speed_up_are_named(

@@ -53,7 +53,7 @@ def report(
 
 def as_json(result: Report) -> dict[str, object]:
     """All results as plain data. A time or ratio that is not reached is "inf", one that was not run
-    is null.
+    is null; so are both ends of an interval over studies where there is one study.
     """
     board = result.board
     names, base = board.submissions, list(board.rules.base)
@@ -235,7 +235,7 @@ def trials_csv(board: Board) -> str:
             "time_to_target_sec": plain(hit.time_sec),
             "step_at_target": plain(hit.step),
             "evaluations": trial.num_evaluations,
-            "timed_sec": plain(trial.times_sec[-1]) if trial.num_evaluations else None,
+            "timed_sec": trial.final_time_sec or None,
             "evidence": ended.evidence,
             "log": trial.origin,
         }
@@ -262,8 +262,8 @@ def leaderboard_text(result: Report) -> str:
     """The leaderboard for a terminal."""
     board = result.board
     counts, crashed = boards.ending_counts(board), boards.num_crashed(board)
-    rank = board.rank
-    percent = f"{100 * result.studies.level:.0f} %"
+    rank, studies = board.rank, result.studies
+    percent = f"{100 * studies.level:.0f} %"
     header = ["rank", "submission", "score", f"{percent} interval", "ranks", "reached", "crashed"]
     rows = []
     for i in board.order:
@@ -274,13 +274,17 @@ def leaderboard_text(result: Report) -> str:
                 f"{rank[i]:.0f}",
                 name,
                 f"{board.score[i]:.4f}",
-                f"{result.studies.score_low[i]:.3f} - {result.studies.score_high[i]:.3f}",
-                f"{result.studies.rank_low[i]:.0f} - {result.studies.rank_high[i]:.0f}",
+                _range(studies.score_low[i], studies.score_high[i], ".3f"),
+                _range(studies.rank_low[i], studies.rank_high[i], ".0f"),
                 f"{reached} of {counts[name].total()}",
                 str(crashed[name]),
             ]
         )
     return text_table(header, rows)
+
+
+def _range(low: float, high: float, form: str) -> str:
+    return "one study" if math.isnan(low) else f"{low:{form}} - {high:{form}}"
 
 
 def times_text(board: Board, *, max_submissions: int = 7) -> str:

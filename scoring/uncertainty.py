@@ -18,7 +18,7 @@ CHUNK = 2**20
 @dataclasses.dataclass(frozen=True)
 class Intervals:
     """Central intervals of a bootstrap [submission], and P(a beats b) [a, b] with ties counted
-    half.
+    half. NaN where there was nothing to draw from.
     """
 
     level: float
@@ -38,7 +38,8 @@ def over_studies(
 
     Runs on different workloads share nothing, so their studies are drawn independently. The fastest
     times that ratios refer to are those of the resample. With few studies (3 or 5) such intervals
-    are too narrow rather than too wide.
+    are too narrow rather than too wide. A submission with one study of every workload has none:
+    drawing it again and again would give an interval without width.
     """
     counted, scoring = _counted(board)
     study_sec = board.study_sec[:, counted]
@@ -58,7 +59,7 @@ def over_studies(
         # Each resample has as many studies as there are.
         drawn = np.where(np.arange(num_studies) < count[..., None], drawn, math.nan)
         samples.append(profiles.scores(times.median(drawn), scoring))
-    return _intervals(np.concatenate(samples), level)
+    return _without(count.max(-1) < 2, _intervals(np.concatenate(samples), level))
 
 
 def _counted(board: Board) -> tuple[list[int], profiles.Scoring]:
@@ -100,6 +101,22 @@ def _intervals(score: Array, level: float) -> Intervals:
     rank_low, rank_high = np.percentile(rank, [tail, 100 - tail], axis=0, method="nearest")
     return Intervals(
         level, len(score), score_low, score_high, rank_low, rank_high, beats / len(score)
+    )
+
+
+def _without(left_out: np.ndarray, found: Intervals) -> Intervals:
+    """The intervals with NaN for some of the submissions, and for all comparisons with them."""
+
+    def blank(values: Array, where: np.ndarray) -> Array:
+        return np.where(where, math.nan, values)
+
+    return dataclasses.replace(
+        found,
+        score_low=blank(found.score_low, left_out),
+        score_high=blank(found.score_high, left_out),
+        rank_low=blank(found.rank_low, left_out),
+        rank_high=blank(found.rank_high, left_out),
+        beats=blank(found.beats, left_out[:, None] | left_out),
     )
 
 

@@ -69,15 +69,16 @@ def test_logs_that_do_not_count_change_no_digit() -> None:
     np.testing.assert_array_equal(found[0].score_low, found[1].score_low)
 
 
-def test_a_single_study_has_no_spread() -> None:
-    board = make_board({"a": {"ogbg": [5.0]}, "b": {"ogbg": [10.0]}}, TWO)
+def test_a_single_study_has_no_interval() -> None:
+    board = make_board({"a": {"ogbg": [5.0]}, "b": {"ogbg": [10.0, 11.0]}}, TWO)
     found = over_studies(board, num_resamples=20)
-    np.testing.assert_allclose(found.score_low, board.score, atol=1e-11)
-    np.testing.assert_allclose(found.score_high, board.score, atol=1e-11)
+    for values in (found.score_low, found.score_high, found.rank_low, found.rank_high):
+        assert np.isnan(values).tolist() == [True, False]
+    assert np.isnan(found.beats).tolist() == [[True, True], [True, False]]
 
 
 def test_missing_studies_are_never_drawn() -> None:
-    board = make_board({"a": {"ogbg": [5.0, 6.0, 7.0]}, "b": {"ogbg": [5.0]}}, ["ogbg"])
+    board = make_board({"a": {"ogbg": [5.0, 6.0, 7.0]}, "b": {"ogbg": [5.0, 5.0]}}, ["ogbg"])
     found = over_studies(board, num_resamples=300)
     assert found.score_low[1] > 0.8
 

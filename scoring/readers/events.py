@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from google.protobuf import json_format
 
+from scoring.outcomes import CRASHES, Ending
 from scoring.readers.files import Folder
 from scoring.readers.rows import LINE, checked, target_of
 from scoring.records import (
@@ -148,11 +149,12 @@ def _facts(started: event_pb2.TrialStarted, events: list[event_pb2.Event]) -> Fa
     provenance = started.provenance
     rules = started.workload.rules.get(started.ruleset.version)
     tuning = ruleset_pb2.Ruleset.Tuning.Name(started.ruleset.tuning).lower()
+    outcome = timing_pb2.Outcome.Name(ended.outcome) if ended else None
     versions = {"python": provenance.python, "os": provenance.host_os, "commit": provenance.commit}
     return Facts(
-        ended=timing_pb2.Outcome.Name(ended.outcome) if ended else None,
+        ended=outcome,
         message=ended.message if ended else f"the log ends after event {events[-1].sequence}",
-        loop_ended=ended is not None,
+        loop_ended=outcome is not None and Ending.__members__.get(outcome) not in CRASHES,
         final_time_sec=last.timed_sec,
         final_step=last.step,
         budget_sec=started.budget_sec or None,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from scoring.export import ExportError, write_trial, write_trials
+from scoring.outcomes import outcome
 from scoring.readers.logs import read_logs
 from scoring.records import STEP, Facts
 from scoring.testing import (
@@ -16,11 +17,13 @@ from scoring.testing import (
     errors,
     events_text,
     make_trial,
+    rules_v05,
     same,
     some_trials,
     write_events,
     write_tidy,
 )
+from scoring.times import first_hit
 from spec import submission_pb2, timing_pb2
 
 
@@ -332,6 +335,59 @@ def test_events_can_be_written_in_the_official_layout(tmp_path: Path) -> None:
     assert (cells["score"], cells["global_step"], cells["validation/loss"]) == ("100.0", "1", "0.2")
     assert json.loads((folder / "meta_data_0.json").read_text())["rng_seed"] == 7
     assert same(read_logs([tmp_path / "official"]).trials[0], trial)
+
+
+def test_the_official_layout_keeps_the_ruleset_and_a_name_with_a_slash(tmp_path: Path) -> None:
+    text = events_text([0.2, 0.1], workload="tiny/criteo1tb")
+    write_events(tmp_path / "runs", text)
+    (trial,) = read_logs([tmp_path / "runs"]).trials
+    assert trial.facts.made_for == ("v0.6", "external")
+    folder = write_trial(trial, tmp_path / "official")
+    assert folder.parent.name == "tiny_criteo1tb_jax"
+    (again,) = read_logs([tmp_path / "official"]).trials
+    assert same(again, trial) and again.facts.made_for == trial.facts.made_for
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({"workload": "wmt", "tuning_ruleset": "self"}, ("criteo1tb", "self")),
+        ({"workload": ["criteo1tb"], "tuning_ruleset": "../external"}, ("criteo1tb", "")),
+    ],
+)
+def test_flags_that_do_not_fit_their_folder_are_not_believed(
+    tmp_path: Path, flags: dict[str, object], expected: tuple[str, str]
+) -> None:
+    folder = write_trial(make_trial([0.2]), tmp_path)
+    (folder / "flags_0.json").write_text(json.dumps(flags))
+    (folder / "meta_data_0.json").write_text(json.dumps({"ruleset.version": "v0.5/../.."}))
+    (trial,) = read_logs([tmp_path]).trials
+    assert (trial.workload, trial.facts.made_for) == (expected[0], ("", expected[1]))
+
+
+@pytest.mark.parametrize("name", timing_pb2.Outcome.keys()[1:])
+def test_a_crash_is_one_in_the_official_layout_too(tmp_path: Path, name: str) -> None:
+    """The runner writes its last row when its loop ends; a crash ends no loop."""
+    number, rules = timing_pb2.Outcome.Value(name), rules_v05().workloads["criteo1tb"]
+    values = {"TARGET_REACHED": [0.2, 0.1], "DIVERGED": [0.2, math.nan]}.get(name, [0.2, 0.2])
+    write_events(tmp_path / "runs", events_text(values, outcome=number))
+    (trial,) = read_logs([tmp_path / "runs"]).trials
+    write_trial(trial, tmp_path / "official")
+    (again,) = read_logs([tmp_path / "official"]).trials
+    before, after = (outcome(one, rules, first_hit(one, rules)) for one in (trial, again))
+    assert before.ending.name == name
+    assert after.crashed == before.crashed
+    # Budget and steps of the made-up trial are not used up: the official log cannot tell.
+    told = ("TARGET_REACHED", "DIVERGED", "COMPLETED_BY_SUBMISSION")
+    assert name not in told or after.ending is before.ending
+
+
+def test_a_tidy_table_keeps_how_far_its_trial_got_in_the_official_layout(tmp_path: Path) -> None:
+    facts = Facts(final_time_sec=250.0, final_step=25)  # and nothing about the loop
+    write_trial(make_trial([0.3, 0.2], facts=facts), tmp_path)
+    (trial,) = read_logs([tmp_path]).trials
+    assert (trial.facts.final_time_sec, trial.facts.final_step) == (250, 25)
+    assert trial.loop_ended
 
 
 def test_two_logs_of_one_trial_are_not_written_over_each_other(tmp_path: Path) -> None:

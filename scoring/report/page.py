@@ -151,7 +151,7 @@ def _costs(board: Board) -> list[dict[str, float]]:
             continue
         cost = costs[trial.submission]
         cost["trials"] += 1
-        timed = trial.facts.final_time_sec or _last(trial, "timed")
+        timed = trial.final_time_sec
         cost["timed"] += timed / 3600
         cost["eval"] += _last(trial, EVAL_TIME) / 3600
         cost["total"] += max(_last(trial, TOTAL), timed) / 3600
@@ -161,7 +161,7 @@ def _costs(board: Board) -> list[dict[str, float]]:
 
 
 def _last(trial: Trial, column: str) -> float:
-    values = trial.times_sec if column == "timed" else trial.columns.get(column)
+    values = trial.columns.get(column)
     if values is None or not len(values) or not math.isfinite(values[-1]):
         return 0.0
     return float(values[-1])

@@ -46,9 +46,9 @@ function leaderboardSection() {
     return [
       DATA.submissions[s], [String(DATA.rank[s]), cells],
       [number(DATA.score[s], 4), { ...cells, "data-score": DATA.score[s] }],
-      intervalBar(i.low[s], DATA.score[s], i.high[s], colourOf(s)),
-      `${number(i.low[s])} to ${number(i.high[s])}`,
-      [`${i.rankLow[s]} to ${i.rankHigh[s]}`, cells],
+      intervalBar(i.low[s] ?? DATA.score[s], DATA.score[s], i.high[s] ?? DATA.score[s], colourOf(s)),
+      i.low[s] === null ? "one study: no interval" : `${number(i.low[s])} to ${number(i.high[s])}`,
+      [i.low[s] === null ? "" : `${i.rankLow[s]} to ${i.rankHigh[s]}`, cells],
       [`${number(i.workloadLow[s])} to ${number(i.workloadHigh[s])}`, cells],
       [i.fixed ? number(i.fixed[s]) : "", cells],
       [`${reached} of ${total}`, cells], [String(crashed), cells],
@@ -86,8 +86,8 @@ function intervalBar(low, value, high, colour) {
 function beatsTable() {
   const best = DATA.order.slice(0, 20);
   const rows = best.map((a) => [DATA.submissions[a], ...best.map((b) => {
-    if (a === b) return "";
     const p = DATA.intervals.beats[a][b];
+    if (a === b || p === null) return "";
     return [number(p, 2), { style: shade(Math.abs(p - 0.5) * 2, p >= 0.5) }];
   })]);
   return element("details", {}, element("summary", {}, "Probability that one beats another, over the resamples"),
