@@ -57,7 +57,7 @@ def _official(roots: Sequence[Path], out: Path) -> int:
         print(problem, file=sys.stderr)
     if not ledger.trials:
         raise ValueError("no trial there")
-    return write_trials(ledger.trials, out)
+    return write_trials(ledger.trials, out, roots)
 
 
 def _tensorboard(roots: Sequence[Path], out: Path) -> int:

@@ -45,6 +45,22 @@ def test_official_layout(runs: Path, tmp_path: Path) -> None:
     assert (trial.times_sec.tolist(), trial.trial) == ([12.5], "trial_2")
 
 
+@pytest.mark.parametrize("out", ["", "runs", "runs/logs"])
+def test_official_layout_changes_no_run(
+    runs: Path, out: str, capsys: pytest.CaptureFixture
+) -> None:
+    """Not even one that the official runner wrote there, in the place of the trial."""
+    (runs.parent / "sgd/study_0/mnist_jax/trial_2").mkdir(parents=True)
+    (runs.parent / "sgd/study_0/mnist_jax/trial_2/eval_measurements.csv").write_text("kept")
+    files = [path for path in runs.parent.rglob("*") if path.is_file()]
+    before = [path.read_bytes() for path in files]
+    place = str(runs.parent / out)
+    assert main.main(["export", str(runs), "--format", "official", "--out", place]) == 2
+    assert "export to another folder" in capsys.readouterr().err
+    assert [path for path in runs.parent.rglob("*") if path.is_file()] == files
+    assert [path.read_bytes() for path in files] == before
+
+
 def test_tensorboard_has_a_folder_for_each_trial(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "board"
     places = [str(runs), str(runs / "mine")]

@@ -224,7 +224,7 @@ def _same_seeds(submission: str, trials: Sequence[Trial]) -> Iterator[Finding]:
 def _counts(submission: str, trials: Sequence[Trial], board: Board) -> Iterator[Finding]:
     """Studies and trials that are too many or too few for the ruleset."""
     ruleset = board.rules.ruleset
-    counted = {*board.rules.base, *board.rules.held_out}
+    counted = board.rules.counted
     cells = collections.Counter((t.workload, t.study) for t in trials if t.workload in counted)
     num_studies = collections.Counter(workload for workload, _ in cells)
     for what, expected, counts in [
@@ -263,7 +263,7 @@ def _missing_workloads(board: Board) -> Iterator[Finding]:
     for i, name in enumerate(board.submissions):
         missing = [
             workload
-            for workload in [*board.rules.base, *board.rules.held_out]
+            for workload in board.rules.counted
             if np.isnan(board.arrays.time_sec[i, board.workloads.index(workload)]).all()
         ]
         if missing:

@@ -24,7 +24,9 @@ class CrashedTrialsError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Board:
-    """A leaderboard. Arrays are [submission, workload, ...], labelled as `arrays` is."""
+    """A leaderboard. Arrays are [submission, workload, ...], labelled as `arrays` is: over the
+    workloads that count alone, and those who ran any. Trials may be of others too.
+    """
 
     rules: Rules
     scoring: Scoring
@@ -114,9 +116,8 @@ def assess(
     ]
     if on_crash == "refuse":
         _refuse_crashes(trials, outcomes, rules)
-    arrays = times.trial_arrays(trials, hits, rules)
-    crashed = np.array([o.crashed for o in outcomes] + [False])[arrays.position]
-    excluded = crashed if on_crash == "exclude" else np.zeros_like(crashed)
+    arrays = times.trial_arrays(trials, hits, rules.counted)
+    excluded = excluded_trials(arrays, outcomes, on_crash)
     study_sec = times.study_times(arrays, method, excluded=excluded)
     time_sec = times.median(study_sec)
     max_ratio = rules.ruleset.max_ratio
@@ -139,12 +140,19 @@ def assess(
     )
 
 
+def excluded_trials(
+    arrays: TrialArrays, outcomes: Sequence[Outcome], on_crash: OnCrash
+) -> np.ndarray:
+    """Which trials do not count, in the shape of arrays.time_sec."""
+    crashed = np.array([o.crashed for o in outcomes] + [False])[arrays.position]
+    return crashed if on_crash == "exclude" else np.zeros_like(crashed)
+
+
 def _refuse_crashes(trials: Sequence[Trial], outcomes: Sequence[Outcome], rules: Rules) -> None:
-    scored = {*rules.base, *rules.held_out}
     crashed = [
         printable(f"{'/'.join(trial.key)}: {ended.ending.value} ({ended.evidence})")
         for trial, ended in zip(trials, outcomes, strict=True)
-        if ended.crashed and trial.workload in scored
+        if ended.crashed and trial.workload in rules.counted
     ]
     if crashed:
         raise CrashedTrialsError(f"{len(crashed)} trials crashed:\n" + "\n".join(crashed))
@@ -155,9 +163,8 @@ def ending_counts(board: Board) -> dict[str, collections.Counter[str]]:
     counts: dict[str, collections.Counter[str]] = {
         name: collections.Counter() for name in board.submissions
     }
-    scored = {*board.rules.base, *board.rules.held_out}
     for trial, ended in zip(board.trials, board.outcomes, strict=True):
-        if trial.workload in scored:
+        if trial.workload in board.rules.counted:
             counts[trial.submission][ended.ending.value] += 1
     return counts
 
@@ -165,9 +172,8 @@ def ending_counts(board: Board) -> dict[str, collections.Counter[str]]:
 def num_crashed(board: Board) -> dict[str, int]:
     """Number of crashed trials of each submission, over the workloads that count."""
     counts = dict.fromkeys(board.submissions, 0)
-    scored = {*board.rules.base, *board.rules.held_out}
     for trial, ended in zip(board.trials, board.outcomes, strict=True):
-        if trial.workload in scored and ended.crashed:
+        if trial.workload in board.rules.counted and ended.crashed:
             counts[trial.submission] += 1
     return counts
 
@@ -185,7 +191,7 @@ def scoring_among(board: Board, submissions: Sequence[int]) -> Scoring:
 
 def stable_times(board: Board) -> Array:
     """Times to the first evaluation that every later one confirms [submission, workload]."""
-    arrays = times.trial_arrays(board.trials, board.stable_hits, board.rules)
+    arrays = times.trial_arrays(board.trials, board.stable_hits, board.workloads)
     return times.median(times.study_times(arrays, board.method, excluded=board.excluded))
 
 

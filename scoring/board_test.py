@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from scoring import board as boards
 from scoring.board import CrashedTrialsError, assess
 from scoring.outcomes import Ending
-from scoring.records import Facts
+from scoring.records import Facts, Trial
 from scoring.rules import Rules, resolve
+from scoring.tables import as_json, report
 from scoring.testing import hitting_trial, make_board, make_trial, make_trials, rules_v05
 from scoring.times import Method
-from spec.loading import load_ruleset
+from spec import workload_pb2
+from spec.loading import SpecError, load_ruleset, load_workload
 
 inf, nan = math.inf, math.nan
 TWO = ["criteo1tb", "ogbg"]
@@ -67,11 +69,71 @@ def test_without_held_outs_the_official_code_takes_any_variant_for_one(
     assert dict(board.rules.held_out) == ({} if method == "documented" else {"wmt_post_ln": "wmt"})
 
 
+def test_a_development_workload_is_held_out_of_none() -> None:
+    """Its name holds that of a base workload, but it is no variant; criteo1tb_test is one."""
+    times = {"a": {"wmt": [100], "tiny/wmt": [inf], "tiny/wmt_post_ln": [inf]}}
+    times["a"] |= {"criteo1tb": [100], "criteo1tb_test": [inf]}
+    trials = make_trials(times, v06([], list(times["a"])))
+    board = assess(trials, v06(trials), method="official")
+    assert dict(board.rules.held_out) == {"criteo1tb_test": "criteo1tb"}
+    assert board.score.tolist() == [1 / 8]
+
+
+def mine(target: float, origin: str) -> Trial:
+    """A trial of a workload that its log alone describes, with this target."""
+    workload = workload_pb2.Workload()
+    workload.CopyFrom(load_workload("digits_vit"))
+    workload.name = "mine"
+    workload.rules["v0.6"].validation_target = target
+    made = make_trial([0.9], workload="mine", metric="validation/accuracy", submission=origin)
+    return dataclasses.replace(made, origin=origin, facts=Facts(workload=workload))
+
+
+def test_logs_that_do_not_agree_on_a_workload_are_an_error() -> None:
+    agreed = v06([mine(0.8, "a"), mine(0.8, "b")], ["mine"])
+    assert agreed.workloads["mine"].target == 0.8
+    disputed = [mine(0.8, "a"), mine(0.95, "b")]
+    message = r"do not agree on .* mine: .*0\.8 within 60 s in a; .*0\.95 within 60 s in b"
+    with pytest.raises(SpecError, match=message):
+        v06(disputed, ["mine"])
+    others = v06([*disputed, make_trial([0.1])])
+    assert "do not agree" in others.unknown["mine"] and "mine" not in others.workloads
+
+
 @pytest.mark.parametrize("method", ["documented", "official"])
 def test_workloads_that_are_asked_for_are_all_that_counts(method: Method) -> None:
     trials = make_trials(VARIANT, rules_v05(["wmt", "wmt_post_ln"]))
     board = assess(trials, v06(trials, ["wmt"]), method=method)
     assert board.score[1] == 1 and not board.rules.held_out
+
+
+@pytest.mark.parametrize("method", ["documented", "official"])
+@pytest.mark.parametrize("on_crash", ["miss", "exclude"])
+def test_logs_that_do_not_count_change_nothing(method: Method, on_crash: str) -> None:
+    """Not a variant that was not drawn, not in further studies, and not of a submission that ran
+    nothing else. Without them `a` is the faster one.
+    """
+    counted = {
+        name: {"ogbg": [time] * 3, "ogbg_model_size": [time] * 3}
+        for name, time in [("a", 100.0), ("b", 150.0)]
+    }
+    more = {**counted, "a": {**counted["a"], "ogbg_gelu": [90.0] * 9}}
+    more["dev"] = {"wmt_post_ln": [10.0], "criteo1tb_layernorm": [inf, inf]}
+    found, wanted = (
+        report(
+            assess(trials, resolve(rules_v05().ruleset, trials), method=method, on_crash=on_crash),  # type: ignore[arg-type]
+            seed=0,
+            num_resamples=50,
+            problems=[],
+            is_standard=True,
+        )
+        for trials in (
+            make_trials(ledger, rules_v05([*rules_v05().counted, *more["a"], *more["dev"]]))
+            for ledger in (more, counted)
+        )
+    )
+    assert wanted.board.score[0] == pytest.approx(1 / 8)
+    assert as_json(found) == as_json(wanted)
 
 
 def crashed_study() -> list:

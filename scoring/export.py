@@ -16,24 +16,43 @@ class ExportError(ValueError):
     """A trial that has no place of its own in the official layout. The text names the log."""
 
 
-def write_trials(trials: Iterable[Trial], root: Path) -> int:
+def write_trials(trials: Iterable[Trial], root: Path, sources: Iterable[Path] = ()) -> int:
     """Writes every trial below root as <submission>/<study>/<workload>_<framework>/<trial>.
 
-    Returns the number of trials. A `/` in the name of a workload becomes `_` in that
-    of the folder.
+    Returns the number of trials. A `/` in the name of a workload becomes `_` in that of the folder. Logs
+    are never written over: everything is checked before anything is written.
+
+    Args:
+      trials: The trials.
+      root: Folder to write into.
+      sources: Where the logs of the trials were found.
 
     Raises:
-      ExportError: a trial does not name its framework, a name in it cannot be a folder, or the
-      folder is that of a trial before.
+      ExportError: a trial does not name its framework, a name in it cannot be a folder, the folder
+      is that of a trial before, holds files already, or lies in or around one of the sources.
     """
-    written: dict[Path, str] = {}
+    places = [place.resolve() for place in sources]
+    planned: dict[Path, Trial] = {}
     for trial in trials:
         folder = _folder(trial, root)
-        if folder in written:
-            raise ExportError(f"{folder} would be written twice: {written[folder]}, {trial.origin}")
-        written[folder] = trial.origin
+        if folder in planned:
+            twice = f"{planned[folder].origin}, {trial.origin}"
+            raise ExportError(f"{folder} would be written twice: {twice}")
+        _check_free(folder, places)
+        planned[folder] = trial
+    for trial in planned.values():
         write_trial(trial, root)
-    return len(written)
+    return len(planned)
+
+
+def _check_free(folder: Path, places: Iterable[Path]) -> None:
+    """Raises where writing into the folder could change a log."""
+    real = folder.resolve()
+    for place in places:
+        if real.is_relative_to(place) or place.is_relative_to(real):
+            raise ExportError(f"{folder} is among the logs in {place}: export to another folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise ExportError(f"{folder} holds files already: export to another folder, or remove it")
 
 
 def write_trial(trial: Trial, root: Path) -> Path:

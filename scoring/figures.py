@@ -103,7 +103,7 @@ def scores_with_intervals(result: Report) -> Figure:
 def times_to_target(result: Report) -> Figure:
     """Median times, shaded by how close they are to the fastest."""
     board = result.board
-    names = [*board.rules.base, *board.rules.held_out]
+    names = list(board.rules.counted)
     columns = [board.workloads.index(name) for name in names]
     rows = board.order[:MOST_SHOWN]
     times = np.where(np.isfinite(board.time_sec), board.time_sec, math.nan)[rows][:, columns]
@@ -246,7 +246,7 @@ def steps_and_step_time(result: Report) -> Figure | None:
 def robustness(result: Report) -> Figure:
     """Fraction of trials that reach the target."""
     board = result.board
-    names = [*board.rules.base, *board.rules.held_out]
+    names = list(board.rules.counted)
     columns = [board.workloads.index(name) for name in names]
     rows = board.order[:MOST_SHOWN]
     reached = analyses.robustness(board).reached[rows][:, columns]

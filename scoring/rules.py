@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from scoring.records import Trial
 from spec import metrics, ruleset_pb2, workload_pb2
-from spec.loading import SpecError, load_workload
+from spec.loading import SpecError, load_workload, names
 from spec.metrics import Direction
 
 
@@ -36,7 +36,12 @@ class Rules:
     held_out: Mapping[str, str]  # held-out workload -> base workload
     is_chosen: bool  # whether `base` was asked for instead of the ruleset's workloads
     held_out_if_run: bool  # whether `held_out` are the variants that happen to be in the logs
-    unknown: tuple[str, ...]  # workloads in the logs that no rules are known for
+    unknown: Mapping[str, str]  # workloads in the logs that no rules are known for -> why
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The workloads whose logs can change a score."""
+        return (*self.base, *self.held_out)
 
     @property
     def name(self) -> str:
@@ -55,20 +60,23 @@ def resolve(
       workloads: Score these instead of the ruleset's base workloads, and without held-out ones.
 
     Raises:
-      SpecError: a workload to be scored has no rules under the ruleset's version.
+      SpecError: a workload to be scored has no rules under the ruleset's version, or different ones
+        in different logs.
     """
-    recorded = {trial.workload: trial.facts.workload for trial in trials}
+    recorded: dict[str, list[Trial]] = {}
+    for trial in trials:
+        recorded.setdefault(trial.workload, []).append(trial)
     base = tuple(workloads if workloads is not None else ruleset.base_workloads)
     held_out = {} if workloads is not None else {h.workload: h.base for h in ruleset.held_out}
     known: dict[str, WorkloadRules] = {}
-    unknown = []
+    unknown = {}
     for name in [*base, *held_out]:
-        known[name] = _workload_rules(name, ruleset, recorded.get(name))
+        known[name] = _rules_for(name, ruleset, recorded.get(name, []))
     for name in sorted(recorded.keys() - known.keys()):
         try:
-            known[name] = _workload_rules(name, ruleset, recorded[name])
-        except SpecError:
-            unknown.append(name)
+            known[name] = _rules_for(name, ruleset, recorded[name])
+        except SpecError as error:
+            unknown[name] = str(error)
     return Rules(
         ruleset,
         known,
@@ -76,44 +84,57 @@ def resolve(
         held_out,
         is_chosen=workloads is not None,
         held_out_if_run=False,
-        unknown=tuple(unknown),
+        unknown=unknown,
     )
 
 
 def as_official(rules: Rules) -> Rules:
     """The rules as the official code has them.
 
-    In a version without held-out workloads, any other workload in the logs acts as one for the
-    first base workload whose name it contains. Workloads that were asked for are left as they are.
+    In a version without held-out workloads, any variant of a base workload in the logs acts as one.
+    (The official code goes by names alone, which tell variants as surely among its own workloads.)
+    Workloads that were asked for are left as they are.
     """
     if rules.is_chosen or rules.ruleset.held_out:
         return rules
-    bases = {name: [base for base in rules.base if base in name] for name in rules.workloads}
-    held_out = {name: found[0] for name, found in bases.items() if found and name not in rules.base}
-    return dataclasses.replace(rules, held_out=held_out, held_out_if_run=True)
+    held_out = {
+        name: variant.base
+        for name, variant in rules.workloads.items()
+        if variant.base in rules.base and name not in rules.base
+    }
+    workloads = {name: rules.workloads[name] for name in (*rules.base, *held_out, *rules.workloads)}
+    return dataclasses.replace(rules, workloads=workloads, held_out=held_out, held_out_if_run=True)
+
+
+def _rules_for(name: str, ruleset: ruleset_pb2.Ruleset, trials: Sequence[Trial]) -> WorkloadRules:
+    """From the specification, or from the logs where the specification lacks the workload."""
+    recorded = [(t.facts.workload, t.origin) for t in trials if t.facts.workload is not None]
+    if not recorded or name in names("workloads"):
+        return _workload_rules(name, ruleset, load_workload(name))
+    found = {_workload_rules(name, ruleset, each): origin for each, origin in recorded}
+    if len(found) > 1:
+        told = "; ".join(
+            f"{rules.metric} {rules.target:g} within {rules.budget_sec:g} s in {origin}"
+            for rules, origin in found.items()
+        )
+        raise SpecError(f"logs do not agree on the rules of workload {name}: {told}")
+    return next(iter(found))
 
 
 def _workload_rules(
-    name: str, ruleset: ruleset_pb2.Ruleset, recorded: workload_pb2.Workload | None
+    name: str, ruleset: ruleset_pb2.Ruleset, workload: workload_pb2.Workload
 ) -> WorkloadRules:
-    """From the specification, or from the log where the specification lacks the workload."""
-    try:
-        workload = load_workload(name)
-    except SpecError:
-        if recorded is None:
-            raise
-        workload = recorded
     if ruleset.version not in workload.rules:
         versions = ", ".join(sorted(workload.rules))
         raise SpecError(f"workload {name} has no rules under {ruleset.version}; it has: {versions}")
     rules = workload.rules[ruleset.version]
-    names = metrics.family_names(workload.metrics)
+    columns = metrics.family_names(workload.metrics)
     limited = rules.HasField("max_runtime_sec")
     return WorkloadRules(
         name=name,
         title=workload.title,
         metric=f"validation/{metrics.metric_name(workload.target_metric)}",
-        loss=f"validation/{next(n for n in names if n.endswith('loss'))}",
+        loss=f"validation/{next(n for n in columns if n.endswith('loss'))}",
         direction=metrics.direction(workload.target_metric),
         target=rules.validation_target,
         budget_sec=rules.max_runtime_sec * ruleset.budget_factor if limited else math.inf,

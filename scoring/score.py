@@ -17,7 +17,7 @@ from scoring.audit import Finding, findings
 from scoring.board import Board, CrashedTrialsError, assess
 from scoring.export import ExportError, write_trials
 from scoring.readers.logs import collect
-from scoring.records import Ledger, Trial, merge, only_made_for, printable
+from scoring.records import Ledger, Trial, merge, natural, only_made_for, printable
 from scoring.report.page import page
 from scoring.rules import Rules, resolve
 from spec import ruleset_pb2
@@ -127,7 +127,7 @@ def _rules(
         return resolve(ruleset, trials, list(dict.fromkeys(names)))
     present = resolve(ruleset, trials, [])
     if not present.workloads:
-        unknown = ", ".join(present.unknown)
+        unknown = "; ".join(present.unknown.values())
         raise SpecError(f"no workload of the logs has rules under {ruleset.version}: {unknown}")
     return resolve(ruleset, trials, list(present.workloads))
 
@@ -191,7 +191,7 @@ def _score(args: argparse.Namespace, rules: Rules, ledger: Ledger) -> int:
     written = []
     if args.export:
         written.append(
-            f"{write_trials(ledger.trials, args.export)} trials written to {args.export}"
+            f"{write_trials(ledger.trials, args.export, args.logs)} trials written to {args.export}"
         )
     if args.out:
         written += _write(args.out, board, result, found, with_figures=args.figures)
@@ -202,7 +202,7 @@ def _score(args: argparse.Namespace, rules: Rules, ledger: Ledger) -> int:
     if result is None:
         _print_no_score(rules, present)
     else:
-        for note in _incomplete(board, present):
+        for note in _notes(board, present):
             print(f"note: {printable(note)}")
         _print_scores(args, result)
     for line in written:
@@ -229,17 +229,25 @@ def _print_scores(args: argparse.Namespace, result: tables.Report) -> None:
         print(tables.speed_ups_text(board))
 
 
-def _incomplete(board: Board, present: Set[str]) -> Iterator[str]:
-    """What is missing from the logs and may explain a score."""
+def _notes(board: Board, present: Set[str]) -> Iterator[str]:
+    """What is missing from the logs, or too much there, and may explain a score."""
     rules = board.rules
-    for name in rules.unknown:
-        yield f"workload {name} has no rules under {rules.ruleset.version}: not scored"
+    for why in rules.unknown.values():
+        yield f"not scored: {why}"
     if missing := [name for name in rules.base if name not in present]:
         yield f"no logs at all for {', '.join(missing)}: counted as not reached"
-    for i, name in enumerate(board.submissions):
-        num = int((~np.isnan(board.arrays.time_sec[i])).any((0, 2)).sum())
-        if num < rules.ruleset.num_studies:
-            yield f"{name} has {num} of {rules.ruleset.num_studies} studies: scored over those"
+    entered = {trial.submission for trial in board.trials}
+    for name in sorted(entered.difference(board.submissions), key=natural):
+        yield f"{name} ran no workload that counts: not on the leaderboard"
+    num_studies, num_trials = rules.ruleset.num_studies, rules.ruleset.trials_per_study
+    for name, ran in zip(board.submissions, ~np.isnan(board.arrays.time_sec), strict=True):
+        studies, trials = int(ran.any((0, 2)).sum()), int(ran.sum(-1).max())
+        if studies < num_studies:
+            yield f"{name} has {studies} of {num_studies} studies: scored over those"
+        if studies > num_studies:
+            yield f"{name} has {studies} studies, the ruleset {num_studies}: scored over all"
+        if trials > num_trials:
+            yield f"{name} has {trials} trials in a study, the ruleset {num_trials}: all count"
 
 
 def _write(

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,22 @@ def test_variants_of_the_workloads_asked_for_play_no_part(tmp_path: Path, method
     data = json.loads((tmp_path / "out" / "scores.json").read_text())
     assert data["submissions"]["one"]["score"] == 1
     assert data["rules"]["held_out_workloads"] == {}
+
+
+def test_what_is_too_much_and_who_ran_nothing_that_counts_is_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    times = {"dev": {"ogbg_gelu": [1.0]}, "many": {"ogbg": [9.0] * 6}}
+    trials = make_trials(times, rules_v05(["ogbg", "ogbg_gelu"]))
+    trials += [make_trial([0.2], submission="tuned", trial=k) for k in range(7)]
+    write_trials(trials, tmp_path / "logs")
+    out = tmp_path / "out"
+    assert main([str(tmp_path / "logs"), *V05, "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "note: dev ran no workload that counts: not on the leaderboard" in printed
+    assert "note: many has 6 studies, the ruleset 5: scored over all" in printed
+    assert "note: tuned has 7 trials in a study, the ruleset 5: all count" in printed
+    assert {row["submission"] for row in rows_of(out / "scores.csv")} == {"many", "tuned"}
 
 
 def test_strict_makes_malformed_logs_an_error(logs: Path, capsys: pytest.CaptureFixture) -> None:
@@ -322,6 +339,33 @@ def test_two_logs_of_one_trial_are_not_exported_over_each_other(
     places = [str(tmp_path / "a"), str(tmp_path / "b")]
     assert main([*places, *V05, "--export", str(tmp_path / "out")]) == 2
     assert "would be written twice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("place", "target", "why"),
+    [
+        ("logs", "logs", "is among the logs"),
+        ("logs", "logs/exported", "is among the logs"),
+        ("linked", "logs", "is among the logs"),
+        ("logs/fast/study_0/ogbg_jax/trial_1/eval_measurements.csv", "logs", "is among the logs"),
+        ("copy", "logs", "holds files already"),
+    ],
+)
+def test_an_export_changes_no_log(
+    logs: Path, place: str, target: str, why: str, capsys: pytest.CaptureFixture
+) -> None:
+    (logs.parent / "linked").symlink_to(logs)
+    shutil.copytree(logs, logs.parent / "copy")
+
+    def content() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in logs.parent.rglob("*") if path.is_file()}
+
+    before = content()
+    out = ["--out", str(logs.parent / "out"), "--export", str(logs.parent / target)]
+    assert main([str(logs.parent / place), *V05, *out]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and why in line
+    assert content() == before
 
 
 def test_a_workload_named_twice_counts_once(logs: Path, capsys: pytest.CaptureFixture) -> None:

@@ -132,7 +132,7 @@ def _workload_entries(board: Board) -> list[dict[str, dict[str, object]]]:
     stable, earliest = boards.stable_times(board), boards.earliest_times(board)
     credit = board.credit
     place = {name: column for column, name in enumerate(board.rules.base)}
-    counted = [*board.rules.base, *board.rules.held_out]
+    counted = board.rules.counted
     result = []
     for i in range(len(board.submissions)):
         entries: dict[str, dict[str, object]] = {}
@@ -292,7 +292,7 @@ def times_text(board: Board, *, max_submissions: int = 7) -> str:
     shown = board.order[:max_submissions]
     header = ["workload", "budget s", *(board.submissions[i] for i in shown)]
     rows = []
-    for name in [*board.rules.base, *board.rules.held_out]:
+    for name in board.rules.counted:
         w = board.workloads.index(name)
         label = f"  {name} (held out)" if name in board.rules.held_out else name
         cells = [seconds(board.time_sec[i, w]) for i in shown]

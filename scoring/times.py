@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from scoring.records import STEP, Array, Trial, natural
-from scoring.rules import Rules, WorkloadRules
+from scoring.rules import WorkloadRules
 from spec.metrics import Direction
 
 Method = Literal["documented", "official"]
@@ -85,14 +85,14 @@ class TrialArrays:
     position: Array  # of the trial in the sequence of trials that this was made from
 
 
-def trial_arrays(trials: Sequence[Trial], hits: Sequence[Hit], rules: Rules) -> TrialArrays:
-    """Arranges the trials of all workloads that have rules."""
-    kept = [
-        (place, trial) for place, trial in enumerate(trials) if trial.workload in rules.workloads
-    ]
+def trial_arrays(
+    trials: Sequence[Trial], hits: Sequence[Hit], workloads: Sequence[str]
+) -> TrialArrays:
+    """Arranges the trials of these workloads; what else there is leaves no trace."""
+    kept = [(place, trial) for place, trial in enumerate(trials) if trial.workload in workloads]
     submissions = tuple(sorted({trial.submission for _, trial in kept}, key=natural))
     studies = tuple(sorted({trial.study for _, trial in kept}, key=natural))
-    workloads = tuple(rules.workloads)
+    workloads = tuple(workloads)
     axes = [{label: i for i, label in enumerate(a)} for a in (submissions, workloads, studies)]
     cells: dict[tuple[int, ...], list[tuple[str, float, int]]] = {}
     for place, trial in kept:
@@ -134,8 +134,8 @@ def study_times(
 def preference(arrays: TrialArrays, method: Method, *, excluded: np.ndarray | None = None) -> Array:
     """What decides by which trial a study counts, the smallest of the last axis of a 4-d array.
 
-    documented: the time. A study that a submission has for other workloads, but not for this one,
-    is a miss. official: the row of the evaluation that hit; of several trials with the same, the
+    documented: the time. A study that a submission has for other workloads of the arrays, but not
+    for this one, is a miss. official: the row of the evaluation that hit; of several trials with the same, the
     first by name. A trial without evaluations is as good as absent, and so is a study without any
     other.
 

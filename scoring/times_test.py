@@ -64,7 +64,7 @@ def arrays(cells: dict[tuple[str, str, int], list[tuple[float, int]]]) -> TrialA
                 hitting_trial(time, workload, RULES, submission=name, study=study, trial=number)
             )
             hits.append(times.Hit(row, 1.0, time, 0.0) if time < inf else MISS)
-    return times.trial_arrays(trials, hits, RULES)
+    return times.trial_arrays(trials, hits, RULES.counted)
 
 
 @pytest.mark.parametrize(("method", "expected"), [("documented", 90), ("official", 100)])
@@ -84,8 +84,8 @@ def test_of_logs_of_one_trial_the_fastest_counts_however_they_are_ordered() -> N
     logs = [hitting_trial(time, "criteo1tb", RULES) for time in (300.0, 200.0)]
     hits = [times.Hit(7, 1.0, time, 0.0) for time in (300.0, 200.0)]
     for made in (
-        times.trial_arrays(logs, hits, RULES),
-        times.trial_arrays(logs[::-1], hits[::-1], RULES),
+        times.trial_arrays(logs, hits, RULES.counted),
+        times.trial_arrays(logs[::-1], hits[::-1], RULES.counted),
     ):
         assert np.nanmin(times.study_times(made, "official")) == 200
 

@@ -3,6 +3,7 @@ evaluations.
 """
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -13,6 +14,8 @@ from scoring.records import Array
 
 # Numbers held at once while resampling: 8 MB.
 CHUNK = 2**20
+# Cases tried at once for a bound; only several held-out workloads of one base can have more.
+MAX_CASES = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,9 +44,7 @@ def over_studies(
     are too narrow rather than too wide. A submission with one study of every workload has none:
     drawing it again and again would give an interval without width.
     """
-    counted, scoring = _counted(board)
-    study_sec = board.study_sec[:, counted]
-    study_sec = study_sec[..., ~np.isnan(study_sec).all((0, 1))]
+    study_sec = board.study_sec
     present = ~np.isnan(study_sec)
     count = present.sum(-1)
     first = np.argsort(~present, axis=-1, kind="stable")
@@ -58,20 +59,8 @@ def over_studies(
         drawn = np.take_along_axis(np.broadcast_to(packed, size), slot, -1)
         # Each resample has as many studies as there are.
         drawn = np.where(np.arange(num_studies) < count[..., None], drawn, math.nan)
-        samples.append(profiles.scores(times.median(drawn), scoring))
+        samples.append(profiles.scores(times.median(drawn), board.scoring))
     return _without(count.max(-1) < 2, _intervals(np.concatenate(samples), level))
-
-
-def _counted(board: Board) -> tuple[list[int], profiles.Scoring]:
-    """Columns of the workloads that count, and how credit is given in an array of these alone:
-    what else is in the logs is to change no digit.
-    """
-    scoring = board.scoring
-    counted = [*scoring.base, *(variant for variant, _ in scoring.held_out)]
-    place = {column: new for new, column in enumerate(counted)}
-    pairs = tuple((place[variant], place[base]) for variant, base in scoring.held_out)
-    base = tuple(range(len(scoring.base)))
-    return counted, dataclasses.replace(scoring, base=base, held_out=pairs)
 
 
 def over_workloads(
@@ -143,13 +132,67 @@ def without_each_competitor(board: Board) -> Array:
 def grid_bounds(board: Board) -> tuple[Array, Array]:
     """Lowest and highest score [submission] that the grid of evaluations leaves open.
 
-    The highest: the submission crossed its targets right after the evaluations before, everyone
-    else when it was seen. The lowest: the other way round.
+    Each target was crossed between the evaluation before the hit and the hit. Nobody gains by being
+    later oneself, or by others being earlier on a base workload. On a held-out one somebody's
+    earlier time may cut a rival off, or oneself, so that is tried out. No workload has to do with
+    another base workload than its own.
     """
     latest, earliest = board.time_sec, np.fmin(board.time_sec, earliest_times(board))
-    low, high = np.empty(len(board.submissions)), np.empty(len(board.submissions))
-    for one in range(len(board.submissions)):
-        mine = (np.arange(len(board.submissions)) == one)[:, None]
-        low[one] = profiles.scores(np.where(mine, latest, earliest), board.scoring)[one]
-        high[one] = profiles.scores(np.where(mine, earliest, latest), board.scoring)[one]
-    return low, high
+    scoring = board.scoring
+    low, high = np.empty_like(board.ratio), np.empty_like(board.ratio)
+    for place, base in enumerate(scoring.base):
+        columns = [base, *(variant for variant, of in scoring.held_out if of == base)]
+        pairs = tuple((column, 0) for column in range(1, len(columns)))
+        alone = dataclasses.replace(scoring, base=(0,), held_out=pairs)
+        early, late = earliest[:, columns], latest[:, columns]
+        for one in range(len(board.submissions)):
+            hard, easy = _hardest(early, late, one), _easiest(early, late, one, scoring.max_ratio)
+            low[one, place] = profiles.scores(hard, alone)[:, one].min()
+            high[one, place] = profiles.scores(easy, alone)[:, one].max()
+    return low.mean(-1), high.mean(-1)
+
+
+def _hardest(early: Array, late: Array, one: int) -> Array:
+    """Times [case, submission, workload] among which is the worst case for one submission.
+
+    Args:
+      early: Earliest times [submission, workload]: of the base workload, then of its held-out ones.
+      late: Latest times.
+      one: The submission.
+    """
+    # On held-out workloads all are early, which cuts this one off if anything does, or one rival
+    # alone is, which is best for that one's own credit.
+    rivals = np.flatnonzero(early[:, 0] < late[one, 0]) if early.shape[1] > 1 else []
+    cases = np.repeat(late[None], 1 + len(rivals), 0)
+    cases[0] = early
+    cases[:, :, 0] = early[:, 0]
+    for case, rival in enumerate(rivals, start=1):
+        cases[case, rival] = early[rival]
+    cases[:, one] = late[one]
+    return cases
+
+
+def _easiest(early: Array, late: Array, one: int, max_ratio: float) -> Array:
+    """Times as `_hardest`, among which is the best case for one submission."""
+    times = late.copy()
+    times[one] = early[one]
+    variants = range(1, late.shape[1])
+    options: list[list[tuple[int, float]]] = []
+    for variant in variants:
+        # Somebody who is as early as this one can bear, and so cuts off as many rivals as can be.
+        bearable = times[one, variant] / max_ratio
+        if bearable * max_ratio < times[one, variant]:
+            bearable = np.nextafter(bearable, math.inf)
+        first = np.maximum(early[:, variant], bearable)
+        reached = np.isfinite(late[:, 0])
+        fastest = np.where(reached, np.fmin(times[:, variant], math.inf), math.inf).min()
+        cutters = np.flatnonzero(reached & (first < fastest))
+        best = cutters[first[cutters].argsort(kind="stable")][
+            : int(MAX_CASES ** (1 / len(variants)))
+        ]
+        options.append([(one, times[one, variant]), *((o, first[o]) for o in best if o != one)])
+    cases = np.repeat(times[None], math.prod(map(len, options)), 0)
+    for case, chosen in zip(cases, itertools.product(*options), strict=True):
+        for variant, (somebody, time) in zip(variants, chosen, strict=True):
+            case[somebody, variant] = time
+    return cases

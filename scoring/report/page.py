@@ -181,24 +181,26 @@ def _curves(board: Board) -> list[list[dict[str, object]]]:
             for i in range(len(board.submissions))
             for place in chosen[i][w]
         ]
-        for w in range(len(board.workloads))
+        for w in range(len(board.rules.workloads))
     ]
 
 
 def _chosen_trials(board: Board) -> list[list[list[int]]]:
     """Trials by which the studies of each submission and workload count, the fastest first."""
-    order = times.preference(board.arrays, board.method, excluded=board.excluded)
-    order = np.where(board.arrays.num_evaluations > 0, order, math.nan)
+    arrays = times.trial_arrays(board.trials, board.hits, tuple(board.rules.workloads))
+    excluded = boards.excluded_trials(arrays, board.outcomes, board.on_crash)
+    order = times.preference(arrays, board.method, excluded=excluded)
+    order = np.where(arrays.num_evaluations > 0, order, math.nan)
     known = np.where(np.isnan(order), math.inf, order)
     best = known.argmin(-1) if order.shape[-1] else np.zeros(order.shape[:-1], int)
     exists = np.logical_not(np.isnan(order).all(-1))
     result = []
-    for i in range(len(board.submissions)):
+    for i in map(arrays.submissions.index, board.submissions):
         row = []
-        for w in range(len(board.workloads)):
+        for w in range(len(arrays.workloads)):
             studies = np.flatnonzero(exists[i, w])
             ranked = sorted(studies, key=lambda j: known[i, w, j, best[i, w, j]])
-            row.append([int(board.arrays.position[i, w, j, best[i, w, j]]) for j in ranked])
+            row.append([int(arrays.position[i, w, j, best[i, w, j]]) for j in ranked])
         result.append(row)
     return result
 
