@@ -1,8 +1,10 @@
 """All readers together: what stands on disk or in an archive, as trials."""
 
+import functools
 import itertools
 import json
 import math
+import operator
 from pathlib import Path
 
 import numpy as np
@@ -274,6 +276,51 @@ def test_a_number_that_names_nothing_is_an_error(tmp_path: Path) -> None:
     write_events(tmp_path, text)
     ledger = read_logs([tmp_path])
     assert not ledger.trials and "the trial does not count" in errors(ledger)[0]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "what"),
+    [
+        ((), None, "names no workload"),
+        (("name",), None, "names no workload"),
+        (("targetMetric",), None, "metric 0 has no name"),
+        (("metrics",), None, "metric family 0 has no metrics"),
+        (("rules", "v0.6", "validationTarget"), "NaN", "validation_target is nan"),
+        (("rules", "v0.6", "maxRuntimeSec"), "NaN", "max_runtime_sec is nan"),
+        (("rules", "v0.6", "maxRuntimeSec"), -1, "max_runtime_sec is -1"),
+        (("rules", "v0.6", "maxRuntimeSec"), 0, "a budget of 0 s"),
+        (("rules", "v0.6", "evalPeriodSec"), "Infinity", "eval_period_sec is inf"),
+        (("rules", "v0.6", "stepHint"), -1, "step_hint is -1"),
+    ],
+)
+def test_a_workload_that_nothing_can_be_scored_by_costs_its_trial_alone(
+    tmp_path: Path, place: tuple[str, ...], value: object, what: str
+) -> None:
+    write_events(tmp_path / "good", events_text([0.2], trial=2))
+    first, *rest = events_text([0.2]).splitlines(keepends=True)
+    event = json.loads(first)
+    *above, last = ("trialStarted", "workload", *place)
+    at = functools.reduce(operator.getitem, above, event)
+    if value is None:
+        del at[last]
+    else:
+        at[last] = value
+    folder = write_events(tmp_path / "bad", json.dumps(event) + "\n" + "".join(rest))
+    ledger = read_logs([tmp_path])
+    assert [trial.trial for trial in ledger.trials] == ["trial_2"]
+    (error,) = errors(ledger)
+    assert error.startswith(f"{folder}/events.jsonl: the trial does not count: ") and what in error
+
+
+@pytest.mark.parametrize("damage", [{"evaluation": "\ud800"}, {"clock": "\ud800"}])
+def test_half_a_surrogate_pair_costs_its_line_alone(tmp_path: Path, damage: dict[str, str]) -> None:
+    first, second, third, last = events_text([0.3, 0.2, 0.1]).splitlines(keepends=True)
+    damaged = json.dumps(json.loads(third) | damage) + "\n"
+    write_events(tmp_path, first + second + damaged + last)
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].times_sec.tolist() == [100, 300]
+    assert [problem.line for problem in ledger.problems] == [3, 4]
+    assert all(problem.is_error for problem in ledger.problems)
 
 
 def test_a_log_without_a_start_does_not_count(tmp_path: Path) -> None:
