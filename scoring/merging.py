@@ -3,6 +3,7 @@ name for each submission.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from scoring.times import meets
 from spec import workload_pb2
 from spec.loading import SpecError, load_workload
 
+STUDY = re.compile(r"study_\d+")
 LAST_DIGITS = 1e-12  # relative error of any number in an official log
 ROUNDED = 1e-6  # of a loss in a tidy table, where it is not the target
 
@@ -38,6 +40,10 @@ def merge(ledger: Ledger) -> Ledger:
         result.trials += kept
     for submission, numbers in num_logs.items():
         _check_namesakes(submission, numbers, result)
+    for submission, study in sorted({(trial.submission, trial.study) for trial in result.trials}):
+        if not STUDY.fullmatch(study):
+            text = f"study {study!r} counts, but is not called study_<number>: is it one?"
+            result.note(submission, text)
     result.trials = _split_frameworks(result.trials, result)
     result.trials.sort(key=lambda trial: (*map(natural, trial.key), trial.framework, trial.origin))
     result.problems = sorted(set(result.problems))
@@ -83,23 +89,29 @@ def _num_facts(trial: Trial) -> int:
 
 def _same_evaluations(a: Trial, b: Trial) -> bool:
     """Equal times, steps and metrics on validation, and the same evaluations at the target."""
-    if a.num_evaluations != b.num_evaluations:
-        return False
     workload = _workload(a) or _workload(b)
-    target, direction = target_of(workload) if workload else ("", None)
-    common = a.columns.keys() & b.columns.keys()
-    for name in common:
-        if name not in (TIME, STEP) and not name.startswith("validation/"):
-            continue
+    target = target_of(workload)[0] if workload else ""
+
+    def equal(name: str) -> bool:
         tolerance = ROUNDED if name.endswith("loss") and name != target else LAST_DIGITS
-        values, others = a.columns[name], b.columns[name]
-        if not np.allclose(values, others, rtol=tolerance, atol=0, equal_nan=True):
-            return False
-    if workload is None or direction is None or target not in common:
-        return True
+        return np.allclose(a.columns[name], b.columns[name], rtol=tolerance, atol=0, equal_nan=True)
+
+    common = a.columns.keys() & b.columns.keys()
+    compared = [name for name in common if name in (TIME, STEP) or name.startswith("validation/")]
+    if a.num_evaluations != b.num_evaluations or not all(map(equal, compared)):
+        return False
+    return workload is None or target not in common or _same_hits(a, b, workload)
+
+
+def _same_hits(a: Trial, b: Trial, workload: workload_pb2.Workload) -> bool:
+    """Whether the same evaluations attain the target, under whatever version."""
+    name, direction = target_of(workload)
+    values = {rules.validation_target for rules in workload.rules.values()}
     return all(
-        np.array_equal(*(meets(trial.columns[target], value, direction) for trial in (a, b)))
-        for value in {rules.validation_target for rules in workload.rules.values()}
+        np.array_equal(
+            meets(a.columns[name], value, direction), meets(b.columns[name], value, direction)
+        )
+        for value in values
     )
 
 

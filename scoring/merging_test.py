@@ -28,6 +28,8 @@ def test_a_log_with_other_metrics_at_the_same_times_is_no_copy() -> None:
     first, again = make_trial([0.2, 0.1]), make_trial([0.2, 0.3])
     merged = merge(Ledger([first, dataclasses.replace(again, origin="again")]))
     assert len(merged.trials) == 2
+    rounded = [make_trial([0.2]), make_trial([0.2 + 1e-7])]
+    assert len(merge(Ledger(rounded)).trials) == 2
     diverged = [make_trial([0.2, np.nan]), make_trial([0.2, np.nan])]
     assert len(merge(Ledger(diverged)).trials) == 1
 
@@ -101,3 +103,10 @@ def test_two_submissions_of_one_name_are_one_error(num_other: int, is_told: bool
     assert [f"{num_other} of 4 trials have different logs" in text for text in errors(ledger)] == (
         [True] if is_told else []
     )
+
+
+@pytest.mark.parametrize(("study", "is_told"), [("study_12", False), ("mine", True)])
+def test_a_study_of_another_name_counts_and_is_told(study: str, is_told: bool) -> None:
+    ledger = merge(Ledger([dataclasses.replace(make_trial([0.2]), study=study)]))
+    assert [trial.study for trial in ledger.trials] == [study]
+    assert ["'mine' counts" in problem.text for problem in ledger.problems] == [True] * is_told

@@ -148,6 +148,25 @@ def test_tidy_tables_give_the_same_trials(tmp_path: Path, ending: str) -> None:
     assert all(itertools.starmap(same, zip(ledger.trials, written, strict=True)))
 
 
+@pytest.mark.parametrize("version", ["v05", "v0.5"])
+def test_a_tidy_table_says_what_it_was_made_for_with_or_without_a_dot(
+    tmp_path: Path, version: str
+) -> None:
+    write_tidy(tmp_path, [make_trial([0.2])], ".csv")
+    (path,) = tmp_path.iterdir()
+    path.rename(tmp_path / f"evals_{version}_external_adamw.csv")
+    header = "version,ruleset,submission,workload,framework,study,trial,has_eval_csv"
+    row = f"{version},external,adamw,criteo1tb,jax,0,2,False"
+    (tmp_path / "trials.csv").write_text(f"{header}\n{row}\n")
+    ledger = read_logs([tmp_path])
+    assert [(t.submission, t.trial) for t in ledger.trials] == [
+        ("adamw", "trial_1"),
+        ("adamw", "trial_2"),
+    ]
+    assert {t.facts.made_for for t in ledger.trials} == {("v0.5", "external")}
+    assert not ledger.problems
+
+
 def test_the_table_of_trials_adds_facts_and_trials_without_evaluations(tmp_path: Path) -> None:
     write_tidy(tmp_path, [make_trial([0.2])], ".csv")
     header = "version,ruleset,submission,workload,framework,study,trial,has_eval_csv"

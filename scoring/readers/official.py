@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from scoring.readers.columns import read_columns
-from scoring.readers.files import Folder
+from scoring.readers.files import Folder, decompressed
 from scoring.readers.rows import LINE, checked, known_target
 from scoring.records import PREEMPTION, STEP, TIME, Array, Facts, Ledger, Trial, without_superseded
 
@@ -40,8 +40,9 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
     assert match is not None
     study = folder.path.parent.parent
     columns: dict[str, Array] = {}
-    if EVALUATIONS in folder.files:
-        columns = _read_evaluations(folder, match[1], ledger)
+    names = [name for name in (EVALUATIONS, f"{EVALUATIONS}.xz") if name in folder.files]
+    if names:
+        columns = _read_evaluations(folder, names[0], match[1], ledger)
     ledger.trials.append(
         Trial(
             submission=TIMESTAMP.sub("", study.parent.name),
@@ -65,9 +66,11 @@ def _made_for(folder: Folder) -> tuple[str, str]:
     return version, tunings[-1] if tunings else ""
 
 
-def _read_evaluations(folder: Folder, workload: str, ledger: Ledger) -> dict[str, Array]:
-    origin = f"{folder.origin}/{EVALUATIONS}"
-    data = folder.files[EVALUATIONS]()
+def _read_evaluations(folder: Folder, name: str, workload: str, ledger: Ledger) -> dict[str, Array]:
+    origin = f"{folder.origin}/{name}"
+    data = decompressed(folder, name, ledger)
+    if data is None:
+        return {}
     columns, _ = read_columns(data, origin, ledger, is_number=_is_used)
     if not columns:
         return {}
@@ -77,6 +80,8 @@ def _read_evaluations(folder: Folder, workload: str, ledger: Ledger) -> dict[str
     if time is not None:
         _compare(columns.get(TIME, time), time, columns[LINE], origin, ledger)
         columns[TIME] = time
+    else:
+        ledger.note(origin, f"has no column score: {TIME} counts", 1)
     missing = {STEP, TIME} - columns.keys()
     if missing:
         ledger.error(origin, f"has no column {' or '.join(sorted(missing))}; no row counts", 1)
