@@ -30,7 +30,6 @@ from spec import (
     submission_pb2,
     timeline,
     timing_pb2,
-    workload_pb2,
 )
 from spec.loading import checked as checked_message
 
@@ -54,7 +53,7 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
         ledger.note(origin, "left out: the trial was converted, its seconds are of two frameworks")
         return
     try:
-        _check_workload(started[-1].workload)
+        _check_rules(started[-1])
         counted = timeline.counted(events)
         trial = _trial(started[-1], counted, origin)
     except ValueError as error:
@@ -68,8 +67,9 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
     ledger.trials.append(dataclasses.replace(trial, columns=columns))
 
 
-def _check_workload(workload: workload_pb2.Workload) -> None:
-    """ValueError where the log records a workload that nothing can be scored by."""
+def _check_rules(started: event_pb2.TrialStarted) -> None:
+    """ValueError where the log records a workload or a ruleset that nothing can be scored by."""
+    workload = started.workload
     if not workload.name:
         raise ValueError("it names no workload")
     target_of(workload)
@@ -78,6 +78,8 @@ def _check_workload(workload: workload_pb2.Workload) -> None:
         checked_message(rules, f"rules of workload {workload.name} under {version}")
         if rules.HasField("max_runtime_sec") and not rules.max_runtime_sec:
             raise ValueError(f"workload {workload.name} has a budget of 0 s under {version}")
+    if started.HasField("ruleset"):
+        checked_message(started.ruleset, f"ruleset {started.ruleset.version}")
 
 
 def _trial(started: event_pb2.TrialStarted, events: list[event_pb2.Event], origin: str) -> Trial:

@@ -300,26 +300,30 @@ def test_a_number_that_names_nothing_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "value", "what"),
     [
-        ((), None, "names no workload"),
-        (("name",), None, "names no workload"),
-        (("targetMetric",), None, "metric 0 has no name"),
-        (("metrics",), None, "metric family 0 has no metrics"),
-        (("rules", "v0.6", "validationTarget"), "NaN", "validation_target is nan"),
-        (("rules", "v0.6", "maxRuntimeSec"), "NaN", "max_runtime_sec is nan"),
-        (("rules", "v0.6", "maxRuntimeSec"), -1, "max_runtime_sec is -1"),
-        (("rules", "v0.6", "maxRuntimeSec"), 0, "a budget of 0 s"),
-        (("rules", "v0.6", "evalPeriodSec"), "Infinity", "eval_period_sec is inf"),
-        (("rules", "v0.6", "stepHint"), -1, "step_hint is -1"),
+        ("workload", None, "names no workload"),
+        ("workload.name", None, "names no workload"),
+        ("workload.targetMetric", None, "metric 0 has no name"),
+        ("workload.metrics", None, "metric family 0 has no metrics"),
+        ("workload.rules.v0.validationTarget", "NaN", "validation_target is nan"),
+        ("workload.rules.v0.maxRuntimeSec", "NaN", "max_runtime_sec is nan"),
+        ("workload.rules.v0.maxRuntimeSec", -1, "max_runtime_sec is -1"),
+        ("workload.rules.v0.maxRuntimeSec", 0, "a budget of 0 s"),
+        ("workload.rules.v0.evalPeriodSec", "Infinity", "eval_period_sec is inf"),
+        ("workload.rules.v0.stepHint", -1, "step_hint is -1"),
+        ("ruleset.budgetFactor", "NaN", "budget_factor is nan"),
+        ("ruleset.budgetFactor", 0, "budget_factor is missing"),
+        ("ruleset.stepLimitFactor", "Infinity", "step_limit_factor is inf"),
+        ("ruleset.maxRatio", "NaN", "max_ratio is nan"),
     ],
 )
-def test_a_workload_that_nothing_can_be_scored_by_costs_its_trial_alone(
-    tmp_path: Path, place: tuple[str, ...], value: object, what: str
+def test_rules_that_nothing_can_be_scored_by_cost_their_trial_alone(
+    tmp_path: Path, place: str, value: object, what: str
 ) -> None:
     write_events(tmp_path / "good", events_text([0.2], trial=2))
-    first, *rest = events_text([0.2]).splitlines(keepends=True)
+    first, *rest = events_text([0.2]).replace('"v0.6": {', '"v0": {').splitlines(keepends=True)
     event = json.loads(first)
-    *above, last = ("trialStarted", "workload", *place)
-    at = functools.reduce(operator.getitem, above, event)
+    *above, last = place.split(".")
+    at = functools.reduce(operator.getitem, above, event["trialStarted"])
     if value is None:
         del at[last]
     else:
