@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from scoring.readers.columns import read_columns
-from scoring.readers.files import Folder
+from scoring.readers.files import Folder, decompressed
 from scoring.readers.rows import LINE, checked, known_target
 from scoring.records import PREEMPTION, STEP, TIME, Array, Facts, Ledger, Trial, without_superseded
 
@@ -45,8 +45,9 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
     flags = _newest_json(folder, "flags_", ledger)
     workload = _workload(match[1], flags)
     columns: dict[str, Array] = {}
-    if EVALUATIONS in folder.files:
-        columns = _read_evaluations(folder, workload, ledger)
+    names = [name for name in (EVALUATIONS, f"{EVALUATIONS}.xz") if name in folder.files]
+    if names:
+        columns = _read_evaluations(folder, names[0], workload, ledger)
     ledger.trials.append(
         Trial(
             submission=TIMESTAMP.sub("", study.parent.name),
@@ -94,9 +95,11 @@ def _made_for(
     )
 
 
-def _read_evaluations(folder: Folder, workload: str, ledger: Ledger) -> dict[str, Array]:
-    origin = f"{folder.origin}/{EVALUATIONS}"
-    data = folder.files[EVALUATIONS]()
+def _read_evaluations(folder: Folder, name: str, workload: str, ledger: Ledger) -> dict[str, Array]:
+    origin = f"{folder.origin}/{name}"
+    data = decompressed(folder, name, ledger)
+    if data is None:
+        return {}
     columns, _ = read_columns(data, origin, ledger, is_number=_is_used)
     if not columns:
         return {}
@@ -106,6 +109,8 @@ def _read_evaluations(folder: Folder, workload: str, ledger: Ledger) -> dict[str
     if time is not None:
         _compare(columns.get(TIME, time), time, columns[LINE], origin, ledger)
         columns[TIME] = time
+    else:
+        ledger.note(origin, f"has no column score: {TIME} counts", 1)
     missing = {STEP, TIME} - columns.keys()
     if missing:
         ledger.error(origin, f"has no column {' or '.join(sorted(missing))}; no row counts", 1)
