@@ -11,7 +11,7 @@ from harness.mirror import Mirror
 from spec import timeline
 from spec.command_line import USAGE_ERROR, OneLineParser, print_any_name
 from spec.files import write_text
-from spec.user_paths import user_path
+from spec.user_paths import output_path, user_path
 
 _EPILOG = """\
 official: csv and JSON files in the layout of the official runner, for the official scorer.
@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
                         help="run folders, campaigns or folders of them")
     parser.add_argument("--format", choices=["official", "tensorboard", "openmetrics"],
                         required=True, help="what to write")
-    parser.add_argument("--out", type=user_path, required=True, metavar="PATH",
+    parser.add_argument("--out", type=output_path, required=True, metavar="PATH",
                         help="folder to write into; openmetrics: the file")
     # fmt: on
     arguments = parser.parse_args(argv)

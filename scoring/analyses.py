@@ -117,8 +117,9 @@ def budget_fractions(board: Board) -> Array:
 class Decomposition:
     """log2 of (time / reference time) as the sum of two parts [submission, workload].
 
-    NaN where one of the two did not reach the target. A step is one call of update_params, which a
-    submission may fill as it likes: the parts compare only where a step means the same.
+    NaN where one of the two did not reach the target, or in no time at all. A step is one call of
+    update_params, which a submission may fill as it likes: the parts compare only where a step
+    means the same.
     """
 
     steps: Array  # log2 of the ratio of steps to the target
@@ -134,7 +135,7 @@ def decomposition(board: Board, reference: int) -> Decomposition:
       reference: Place of the submission to compare with.
     """
     arrays = board.arrays
-    reached = np.isfinite(arrays.time_sec)
+    reached = np.isfinite(arrays.time_sec) & (arrays.time_sec > 0)
     log_steps = np.log2(np.where(reached, arrays.step, math.nan))
     log_step_time = np.log2(np.where(reached, arrays.time_sec, math.nan)) - log_steps
     order = times.preference(arrays, board.method, excluded=board.excluded)

@@ -21,6 +21,7 @@ from scoring import analyses, speedups
 from scoring.board import Board
 from scoring.records import Array
 from scoring.tables import Report, seconds
+from spec.files import writing
 
 # From Okabe and Ito's colours, as in the page; then again with dashes.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#000000")
@@ -35,6 +36,7 @@ def write_figures(result: Report, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     remove_figures(folder)
     style: dict[str, Any] = {"font.size": 9, "svg.hashsalt": "tandem", "axes.spines.top": False}
+    style["text.parse_math"] = False  # names may hold dollars
     paths = []
     with matplotlib.rc_context(style | {"axes.spines.right": False}):  # type: ignore[arg-type]
         for name, draw in FIGURES.items():
@@ -42,7 +44,10 @@ def write_figures(result: Report, folder: Path) -> list[Path]:
             if figure is None:
                 continue
             path = folder / f"{name}.svg"
-            figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
+            with writing(path) as temporary:
+                figure.savefig(
+                    temporary, format="svg", metadata={"Date": None}, bbox_inches="tight"
+                )
             plt.close(figure)
             paths.append(path)
     return paths
@@ -108,10 +113,12 @@ def times_to_target(result: Report) -> Figure:
     rows = board.order[:MOST_SHOWN]
     times = np.where(np.isfinite(board.time_sec), board.time_sec, math.nan)[rows][:, columns]
     best = np.where(np.isnan(times), math.inf, times).min(0)
+    with np.errstate(divide="ignore", invalid="ignore"):  # at 0 s the fastest is as dark as any
+        behind = np.where(times == best, 0, np.log2(times / best))
     labels = [[seconds(value) for value in row] for row in board.time_sec[rows][:, columns]]
     return _heat(
         "Median seconds to target",
-        np.log2(times / best),
+        behind,
         labels,
         [board.submissions[i] for i in rows],
         names,
@@ -147,7 +154,9 @@ def time_ratios(result: Report) -> Figure | None:
     names = [board.submissions[i] for i in rows]
     labels = [["" if math.isnan(value) else f"{value:.2f}" for value in row] for row in ratio]
     title = "Time of row / time of column, geometric mean (below 1: row is faster)"
-    return _heat(title, 1 + np.log2(ratio), labels, names, names)
+    with np.errstate(divide="ignore"):
+        shades = 1 + np.log2(ratio)
+    return _heat(title, shades, labels, names, names)
 
 
 def budget_used(result: Report) -> Figure:

@@ -2,6 +2,9 @@ import math
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+from matplotlib.figure import Figure
+
 from scoring.figures import FIGURES, write_figures
 from scoring.tables import report
 from scoring.testing import make_board
@@ -35,6 +38,30 @@ def test_what_a_leaderboard_does_not_allow_is_left_out(tmp_path: Path) -> None:
     texts = drawn(tmp_path, {"alone": {"criteo1tb": [100.0]}}, ["criteo1tb"])
     left_out = {"effect_of_studies", "effect_of_trials", "effect_of_held_out", "time_ratios"}
     assert set(texts) == set(FIGURES) - left_out - {"steps_and_step_time"}
+
+
+def test_dollars_in_a_name_are_no_formula(tmp_path: Path) -> None:
+    texts = drawn(tmp_path, {"a$x_$": TIMES["slow"], "b": TIMES["<fast> & co"]})
+    assert "a$x_$" in texts["performance_profiles"]
+
+
+def test_a_fault_leaves_no_part_of_a_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(self: Figure, path: Path, **options: object) -> None:
+        path.write_text("<svg")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Figure, "savefig", half)
+    with pytest.raises(OSError, match="full"):
+        drawn(tmp_path, TIMES)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("error")
+def test_targets_reached_at_0_seconds_can_be_drawn(tmp_path: Path) -> None:
+    times = {"a": {"criteo1tb": [0.0]}, "b": {"criteo1tb": [0.0]}, "c": {"criteo1tb": [9.0]}}
+    assert drawn(tmp_path, times, ["criteo1tb"])
 
 
 def test_submissions_without_any_hit_can_be_drawn(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from spec import ruleset_pb2
 from spec.command_line import USAGE_ERROR, OneLineParser, print_any_name
 from spec.files import write_text
 from spec.loading import SpecError, load_ruleset
-from spec.user_paths import user_path
+from spec.user_paths import output_path, user_path
 
 # Trials that are listed one by one in the terminal.
 MAX_LISTED = 40
@@ -92,11 +92,11 @@ def _parser() -> argparse.ArgumentParser:
         help="score these workloads instead of the ruleset's; the result is no AlgoPerf score")
     add("--on-crash", choices=["miss", "exclude", "refuse"], default="miss",
         help="what a crashed trial counts as (default: a miss)")
-    add("--out", type=user_path, metavar="FOLDER",
+    add("--out", type=output_path, metavar="FOLDER",
         help="write scores.json, tables as csv and report.html")
     add("--audit", action="store_true", help="check the logs; into the page and audit.csv too")
     add("--figures", action="store_true", help="with --out: draw the analyses as svg")
-    add("--export", type=user_path, metavar="FOLDER",
+    add("--export", type=output_path, metavar="FOLDER",
         help="write the trials in the official layout")
     add("--seed", type=_at_least(0), default=0, help="of the resampling for intervals (default: 0)")
     add("--resamples", type=_at_least(1), default=1000, help="for intervals (default: 1000)")

@@ -332,6 +332,15 @@ def test_a_reader_that_has_seen_enough_costs_no_file(
     assert len(list((tmp_path / "exported").rglob("flags_0.json"))) == 8
 
 
+@pytest.mark.parametrize("option", ["--out", "--export"])
+def test_an_empty_path_is_not_the_folder_one_is_in(
+    logs: Path, option: str, capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([str(logs), *V05, option, ""])
+    assert f"{option}: an empty path" in capsys.readouterr().err
+
+
 def test_two_logs_of_one_trial_are_not_exported_over_each_other(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

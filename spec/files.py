@@ -3,20 +3,28 @@
 import contextlib
 import glob
 import os
+import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+ABANDONED_SEC = 24 * 3600
 
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[Path]:
     """Gives the name of a temporary file beside `path`, which takes the name `path` when the block
-    ends without an exception, and is deleted otherwise; so are those that killed processes left. Makes the
-    folder if needed.
+    ends without an exception, and is deleted otherwise; so are those that killed processes left,
+    once nobody has written to them for a day. Makes the folder if needed.
+
+    Several may write the same file at once, on several machines too: the last to end wins.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        left.unlink(missing_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        with contextlib.suppress(FileNotFoundError):
+            if left.lstat().st_mtime < time.time() - ABANDONED_SEC:
+                left.unlink()
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,18 @@ def test_a_fault_leaves_the_old_content_and_no_temporary_file(tmp_path: Path) ->
 
 def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "file[1]"
-    (tmp_path / ".file[1].123.part").write_text("left")
-    (tmp_path / ".file1.123.part").write_text("of another file")
+    for name in (".file[1].123.part", ".file1.123.part"):
+        (tmp_path / name).write_text("left, and of another file")
+        os.utime(tmp_path / name, (0, 0))
     files.write_text(path, "whole")
     assert sorted(p.name for p in tmp_path.iterdir()) == [".file1.123.part", "file[1]"]
+
+
+def test_several_may_write_one_file_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with files.writing(path) as first:
+        first.write_text("first")
+        files.write_text(path, "second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
