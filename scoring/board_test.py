@@ -71,8 +71,8 @@ def test_without_held_outs_the_official_code_takes_any_variant_for_one(
 
 def test_a_development_workload_is_held_out_of_none() -> None:
     """Its name holds that of a base workload, but it is no variant; criteo1tb_test is one."""
-    times = {"wmt": [100.0], "tiny/wmt": [inf], "tiny/wmt_post_ln": [inf]}
-    times |= {"criteo1tb": [100.0], "criteo1tb_test": [inf]}
+    times: dict[str, list[float]] = {"wmt": [100], "tiny/wmt": [inf], "tiny/wmt_post_ln": [inf]}
+    times |= {"criteo1tb": [100], "criteo1tb_test": [inf]}
     trials = make_trials({"a": times}, v06([], list(times)))
     board = assess(trials, v06(trials), method="official")
     assert dict(board.rules.held_out) == {"criteo1tb_test": "criteo1tb"}

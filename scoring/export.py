@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scoring.readers.official import EVALUATIONS
+from scoring.readers.official import EVALUATIONS, RULES_VERSION, as_folder
 from scoring.records import LOGGING_TIME, PREEMPTION, STEP, TIME, Trial
 from spec.files import write_text
 
@@ -19,8 +19,8 @@ class ExportError(ValueError):
 def write_trials(trials: Iterable[Trial], root: Path, sources: Iterable[Path] = ()) -> int:
     """Writes every trial below root as <submission>/<study>/<workload>_<framework>/<trial>.
 
-    Returns the number of trials. A `/` in the name of a workload becomes `_`. Logs are never
-    written over: everything is checked before anything is written.
+    Returns the number of trials. A `/` in the name of a workload becomes `_` in that of the folder. Logs
+    are never written over: everything is checked before anything is written.
 
     Args:
       trials: The trials.
@@ -77,7 +77,7 @@ def _folder(trial: Trial, root: Path) -> Path:
     """Where the trial belongs below root."""
     if trial.framework not in ("jax", "pytorch"):
         raise ExportError(f"{trial.origin}: framework is {trial.framework!r}, not jax or pytorch")
-    workload = f"{trial.workload.replace('/', '_')}_{trial.framework}"
+    workload = f"{as_folder(trial.workload)}_{trial.framework}"
     parts = [trial.submission, trial.study, workload, trial.trial]
     for part in parts:
         if part in ("", ".", "..") or "/" in part or "\0" in part:
@@ -119,6 +119,7 @@ def _meta_data(trial: Trial) -> dict[str, object]:
         "workload.max_allowed_runtime_sec": facts.budget_sec,
         "workload.eval_period_time_sec": facts.eval_period_sec,
         "workload.validation_target_value": facts.validation_target,
+        RULES_VERSION: facts.made_for[0] or None,
         "rng_seed": facts.seed,
         "git_commit_hash": facts.versions.get("commit"),
         "python_version": facts.versions.get("python"),
@@ -134,5 +135,6 @@ def _flags(trial: Trial) -> dict[str, object]:
     return {
         "workload": trial.workload,
         "framework": trial.framework,
+        "tuning_ruleset": trial.facts.made_for[1] or None,
         "max_global_steps": trial.facts.step_limit,
     }

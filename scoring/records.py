@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ PREEMPTION = "preemption_count"
 LOGGING_TIME = "accumulated_logging_time"
 NO_ROWS: Array = np.empty(0)
 MAX_TOLD = 100  # problems of one file that are told one by one
-ROUNDED = 1e-6  # relative error of a loss in a tidy table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,79 +198,3 @@ def only_made_for(ledger: Ledger, version: str, tuning: str) -> Ledger:
         text = f"{num_others} trials that were not made for {version} {tuning} are {what}"
         result.note("logs", text)
     return result
-
-
-def merge(ledger: Ledger) -> Ledger:
-    """Puts trials in an order that does not depend on how they were found, and names copies.
-
-    Exact copies are left out. Different logs of the same trial (re-runs in a sibling folder) all
-    stay. A submission whose workload was evaluated more than once under two frameworks is scored as
-    two: `name [jax]` and `name [pytorch]`.
-    """
-    result = Ledger(problems=list(ledger.problems))
-    by_key: dict[tuple[str, ...], list[Trial]] = {}
-    for trial in ledger.trials:
-        by_key.setdefault((*trial.key, trial.framework), []).append(trial)
-    for trials in by_key.values():
-        kept = _without_copies(trials, result)
-        if len(kept) > 1:
-            others = ", ".join(trial.origin for trial in kept[1:])
-            result.note(kept[0].origin, f"another log of the same trial also counts: {others}")
-        result.trials += kept
-    result.trials = _split_frameworks(result.trials, result)
-    result.trials.sort(key=lambda trial: (*map(natural, trial.key), trial.framework, trial.origin))
-    result.problems = sorted(set(result.problems))
-    return result
-
-
-def _without_copies(trials: Sequence[Trial], ledger: Ledger) -> list[Trial]:
-    """Trials with different evaluations; of copies the one that says most, then the first."""
-    if len(trials) == 1:
-        return list(trials)
-    kept: list[Trial] = []
-    for trial in sorted(trials, key=lambda trial: (-_num_facts(trial), trial.origin)):
-        twin = next((other for other in kept if _same_evaluations(trial, other)), None)
-        if twin is None:
-            kept.append(trial)
-        else:
-            ledger.note(trial.origin, f"left out: the same evaluations as {twin.origin}")
-    return kept
-
-
-def _num_facts(trial: Trial) -> int:
-    facts = (getattr(trial.facts, field.name) for field in dataclasses.fields(Facts))
-    return len(trial.columns) + sum(fact not in (None, "") for fact in facts)
-
-
-def _same_evaluations(a: Trial, b: Trial) -> bool:
-    """Equal times, steps and metrics on validation.
-
-    Official logs lose last digits; tidy tables round losses that are not the target.
-    """
-
-    def equal(name: str) -> bool:
-        tolerance = 1e-12 if name in (TIME, STEP) else ROUNDED
-        return np.allclose(a.columns[name], b.columns[name], rtol=tolerance, atol=0, equal_nan=True)
-
-    common = a.columns.keys() & b.columns.keys()
-    compared = [name for name in common if name in (TIME, STEP) or name.startswith("validation/")]
-    return a.num_evaluations == b.num_evaluations and all(map(equal, compared))
-
-
-def _split_frameworks(trials: Iterable[Trial], ledger: Ledger) -> list[Trial]:
-    trials = list(trials)
-    frameworks: dict[tuple[str, str], set[str]] = {}
-    for trial in trials:
-        if trial.num_evaluations > 1:  # one alone is a start that led nowhere
-            frameworks.setdefault((trial.submission, trial.workload), set()).add(trial.framework)
-    mixed = {submission for (submission, _), found in frameworks.items() if len(found) > 1}
-    for submission in sorted(mixed):
-        ledger.note(
-            submission, "logs of two frameworks for one workload: scored as two submissions"
-        )
-    return [
-        dataclasses.replace(trial, submission=f"{trial.submission} [{trial.framework}]")
-        if trial.submission in mixed
-        else trial
-        for trial in trials
-    ]

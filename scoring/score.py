@@ -16,8 +16,9 @@ from scoring import tables
 from scoring.audit import Finding, findings
 from scoring.board import Board, CrashedTrialsError, assess
 from scoring.export import ExportError, write_trials
+from scoring.merging import merge
 from scoring.readers.logs import collect
-from scoring.records import Ledger, Trial, merge, natural, only_made_for, printable
+from scoring.records import Ledger, Trial, natural, only_made_for, printable
 from scoring.report.page import page
 from scoring.rules import Rules, resolve
 from spec import ruleset_pb2

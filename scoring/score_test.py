@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from scoring import tables
 from scoring.export import write_trials
-from scoring.records import Facts
+from scoring.records import Facts, Problem
 from scoring.score import main
-from scoring.testing import events_text, make_trial, make_trials, rules_v05
+from scoring.testing import events_text, make_board, make_trial, make_trials, rules_v05
 from spec import timing_pb2
 
 V05 = ["--rules", "v0.5", "--ruleset", "external", "--resamples", "50"]
@@ -438,6 +439,17 @@ def test_a_way_that_fails_as_well_is_not_proposed(
     assert main([str(run_folder)]) == 0
     printed = capsys.readouterr().out
     assert "No score" in printed and "--workloads present" not in printed
+
+
+def test_scores_json_holds_so_many_problems_errors_first_and_their_number() -> None:
+    problems = [Problem(f"{k}.csv", 1, "odd", is_error=False) for k in range(2000)]
+    problems.append(Problem("z.csv", 1, "wrong"))
+    board = make_board(TIMES, ["criteo1tb", "ogbg"])
+    result = tables.report(board, seed=0, num_resamples=2, problems=problems, is_standard=False)
+    data = json.loads(json.dumps(tables.as_json(result)))
+    assert data["num_problems"] == 2001
+    assert len(data["problems"]) == tables.MAX_PROBLEMS
+    assert [problem["path"] for problem in data["problems"][:2]] == ["z.csv", "0.csv"]
 
 
 def test_problems_of_logs_that_are_left_out_do_not_count(tmp_path: Path) -> None:

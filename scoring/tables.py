@@ -18,6 +18,7 @@ from scoring.records import Array, Problem, printable
 from scoring.uncertainty import Intervals
 
 MAX_IN_TITLE = 3  # workloads that a title names
+MAX_PROBLEMS = 1000  # in scores.json, errors first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,8 +92,9 @@ def as_json(result: Report) -> dict[str, object]:
         },
         "problems": [
             {"path": p.path, "line": p.line, "text": p.text, "error": p.is_error}
-            for p in result.problems
+            for p in sorted(result.problems, key=lambda p: not p.is_error)[:MAX_PROBLEMS]
         ],
+        "num_problems": len(result.problems),
     }
 
 

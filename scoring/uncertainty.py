@@ -162,7 +162,8 @@ def _hardest(early: Array, late: Array, one: int) -> Array:
     """
     # On held-out workloads all are early, which cuts this one off if anything does, or one rival
     # alone is, which is best for that one's own credit.
-    rivals = np.flatnonzero((early[:, 0] < late[one, 0]) & (early.shape[1] > 1))
+    has_held_out = early.shape[1] > 1
+    rivals = np.flatnonzero((early[:, 0] < late[one, 0]) & has_held_out)
     cases = np.repeat(late[None], 1 + len(rivals), 0)
     cases[0] = early
     cases[:, :, 0] = early[:, 0]

@@ -5,6 +5,7 @@ followed; what is damaged or cut off is reported.
 import bz2
 import gzip
 import lzma
+import re
 import tarfile
 import zlib
 from collections.abc import Callable
@@ -13,12 +14,19 @@ from typing import BinaryIO
 
 from scoring.records import Ledger
 
-ENDINGS = (".tar", ".tar.xz", ".tar.gz", ".tgz", ".tar.bz2")
+ENDINGS = (".tar", ".tar.xz", ".txz", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2")
 MAX_FILE_BYTES = 64 * 2**20
 MAX_KEPT_BYTES = 256 * 2**20  # of all files of an archive
 MAX_ARCHIVE_BYTES = 4 * 2**30  # of an archive when it is decompressed
 MAX_MEMBERS = 2_000_000
 LONG = "measurements.csv"  # of which the first and the last line say all that is used
+# Names of what holds logs, or may. Those that are read have been told before.
+LIKE_LOGS = re.compile(
+    r"(events\.jsonl|.*\.csv|.*\.tar)(\.(gz|bz2|xz|zst|lzma|lz4|z|zip))?"
+    r"|.*\.(tgz|txz|tbz2?|tzst|zip|7z|rar)",
+    re.IGNORECASE,
+)
+UNREAD = "looks like logs and is not read: expected events.jsonl, .csv, .csv.xz or a tar archive"
 DAMAGED = (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError, ValueError)
 BLOCK = tarfile.BLOCKSIZE
 
@@ -42,6 +50,11 @@ def contents(path: Path, is_wanted: Callable[[str], bool], ledger: Ledger) -> Co
     return found
 
 
+def looks_like_logs(name: str) -> bool:
+    """Whether a file that is read as nothing else was meant to be logs or an archive of them."""
+    return LIKE_LOGS.fullmatch(name) is not None
+
+
 def _read_members(
     archive: tarfile.TarFile,
     path: Path,
@@ -62,6 +75,8 @@ def _read_members(
         elif not is_wanted(place.name):
             if member.issym():
                 ledger.note(origin, "not followed: a link")
+            elif looks_like_logs(place.name):
+                ledger.error(origin, UNREAD)
         elif not member.isfile() or member.issparse():
             ledger.error(origin, "left out: a link or no plain file")
         elif member.size > MAX_FILE_BYTES or num_kept > MAX_KEPT_BYTES:

@@ -118,23 +118,45 @@ def test_bytes_that_are_no_text_are_reported() -> None:
 
 CELLS = st.sampled_from(["1", "2.5", "-3e-2", "", "x", "0.30000000000000004", "nan", "inf", "1_0"])
 ODD_TEXT = st.text(alphabet="1.e-+,\n\r\t \x0b\x0c\x00\"'#é", max_size=12)
-HEADERS = st.sampled_from(["a,w,score", "w,a,skip", "score,a,w", "a,w,a", "w,a,"])
+# The last column of some is read, of others not.
+HEADERS = st.sampled_from(["a,w,score", "w,a,skip", "w,skip,a", "score,a,w", "a,w,a", "w,a,"])
+WHOLE = st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=6)
+RAGGED = st.lists(st.lists(st.sampled_from(["1", "2.5", ""]), min_size=2, max_size=4), max_size=6)
 
 
-@given(HEADERS, st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=6), ODD_TEXT, st.booleans())
+@pytest.mark.parametrize("texts", [(), ("w",)])
+@given(HEADERS, WHOLE | RAGGED, st.just("") | ODD_TEXT, st.booleans())
 def test_the_fast_way_gives_what_the_careful_one_does_or_nothing(
-    header: str, rows: list[tuple[str, str, str]], odd: str, ends: bool
+    texts: tuple[str, ...], header: str, rows: list[Sequence[str]], odd: str, ends: bool
 ) -> None:
     lines = [header, *map(",".join, rows), odd] if odd else [header, *map(",".join, rows)]
     text = "\n".join(lines) + "\n" * ends
-    fast = _read_flawless(text.encode(), is_number, ("w",))
+    fast = _read_flawless(text.encode(), is_number, texts)
     if fast is not None:
-        numbers, words, ledger = read(text, ("w",))
+        ledger = Ledger()
+        numbers, runs = read_columns(
+            text.encode(), "f.csv", ledger, is_number=is_number, texts=texts
+        )
         assert not ledger.problems
         assert fast[0].keys() == numbers.keys()
         for name, values in numbers.items():
             np.testing.assert_array_equal(fast[0][name], values)
-        assert [cell for (cell,) in cells_of(fast[1])] == list(words["w"])
+        assert cells_of(fast[1]) == cells_of(runs)
+
+
+def test_a_large_table_without_texts_reads_as_its_small_parts_do() -> None:
+    text = "a,score\n" + "1.5,2.5\n" * 40_000
+    numbers, _, ledger = read(text)
+    assert len(text) > LARGE and _read_flawless(text.encode(), is_number, ())
+    assert numbers["score"].tolist() == [2.5] * 40_000 and not ledger.problems
+
+
+@pytest.mark.parametrize("rows", ["5,x,\n5,x,,\n", "5,x\n5,x,,\n", "5\n5,x,,,\n"])
+def test_the_fast_way_counts_the_cells_of_each_row(rows: str) -> None:
+    """Too few cells and too many make up for each other in number, and the last is not read."""
+    good = "a,w,skip\n1,x,2\n"
+    assert _read_flawless(good.encode(), is_number, ("w",)) is not None
+    assert _read_flawless(f"{good}{rows}".encode(), is_number, ("w",)) is None
 
 
 def test_a_large_table_reads_as_its_small_parts_do() -> None:

@@ -24,7 +24,15 @@ from scoring.records import (
     Ledger,
     Trial,
 )
-from spec import event_pb2, ruleset_pb2, submission_pb2, timeline, timing_pb2
+from spec import (
+    event_pb2,
+    metrics,
+    ruleset_pb2,
+    submission_pb2,
+    timeline,
+    timing_pb2,
+)
+from spec.loading import checked as checked_message
 
 FILE = "events.jsonl"
 MAX_EVENT_BYTES = 2**22
@@ -46,6 +54,7 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
         ledger.note(origin, "left out: the trial was converted, its seconds are of two frameworks")
         return
     try:
+        _check_rules(started[-1])
         counted = timeline.counted(events)
         trial = _trial(started[-1], counted, origin)
     except ValueError as error:
@@ -57,6 +66,21 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
         target = target_of(started[-1].workload)
         columns = checked(columns, target, origin, ledger)
     ledger.trials.append(dataclasses.replace(trial, columns=columns))
+
+
+def _check_rules(started: event_pb2.TrialStarted) -> None:
+    """ValueError where the log records a workload or a ruleset that nothing can be scored by."""
+    workload = started.workload
+    if not workload.name:
+        raise ValueError("it names no workload")
+    target_of(workload)
+    metrics.family_names(workload.metrics)
+    for version, rules in workload.rules.items():
+        checked_message(rules, f"rules of workload {workload.name} under {version}")
+        if rules.HasField("max_runtime_sec") and not rules.max_runtime_sec:
+            raise ValueError(f"workload {workload.name} has a budget of 0 s under {version}")
+    if started.HasField("ruleset"):
+        checked_message(started.ruleset, f"ruleset {started.ruleset.version}")
 
 
 def _trial(started: event_pb2.TrialStarted, events: list[event_pb2.Event], origin: str) -> Trial:
@@ -115,6 +139,8 @@ def _event(text: bytes) -> event_pb2.Event | None:
             json.loads(text), event_pb2.Event(), ignore_unknown_fields=True
         )
     except (ValueError, RecursionError, json_format.ParseError, AttributeError, TypeError):
+        return None
+    except SystemError:  # protobuf's, where half a surrogate pair stands for a message or a name
         return None
 
 

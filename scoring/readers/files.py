@@ -5,6 +5,7 @@ Links and special files are never followed, but for a link that is itself the pl
 
 import dataclasses
 import functools
+import itertools
 import lzma
 import os
 import re
@@ -19,6 +20,8 @@ LOG_FILES = re.compile(
     r"events\.jsonl|eval_measurements\.csv|measurements\.csv|hparams\.json"
     r"|(meta_data|flags)_\d+\.json|.*\.csv(\.xz)?"
 )
+TRIALS = re.compile(r"events\.jsonl|(eval_measurements|evals_.*)\.csv(\.xz)?")
+MAX_LOOKED_AT = 1000  # folders behind a link that is not followed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +46,7 @@ def folders(root: Path, ledger: Ledger) -> Iterator[Folder]:
     for place, subfolders, names in os.walk(root, onerror=unreadable):
         subfolders.sort()
         here = Path(place)
-        _note_odd(here, subfolders, names, ledger)
+        _note_odd(here, root, subfolders, names, ledger)
         plain = {
             name: functools.partial(_read, here / name, ledger)
             for name in sorted(names)
@@ -55,16 +58,43 @@ def folders(root: Path, ledger: Ledger) -> Iterator[Folder]:
                 yield from _of_archive(here / name, ledger)
 
 
-def _note_odd(here: Path, subfolders: list[str], names: list[str], ledger: Ledger) -> None:
-    """Reports what stands in the place of a folder or a file and is none."""
+def _note_odd(
+    here: Path, root: Path, subfolders: list[str], names: list[str], ledger: Ledger
+) -> None:
+    """Reports what stands in the place of a folder or a file and is none, and logs that are not
+    read.
+    """
     for name in subfolders:
         if is_log_file(name):
             ledger.error(str(here / name), "is a folder, or a link to one, expected a file")
         elif (here / name).is_symlink():
-            ledger.note(str(here / name), "not followed: a link to a folder")
+            text = "not followed: a link to a folder"
+            if _hides_logs(here / name, root):
+                ledger.error(str(here / name), f"{text} with logs; give that folder, or copy it")
+            else:
+                ledger.note(str(here / name), text)
     for name in names:
-        if not is_log_file(name) and (here / name).is_symlink() and not os.path.exists(here / name):
+        if is_log_file(name) or name.endswith(archives.ENDINGS):
+            continue
+        if (here / name).is_symlink() and not os.path.exists(here / name):
             ledger.note(str(here / name), "not followed: a link to nothing")
+        elif archives.looks_like_logs(name):
+            ledger.error(str(here / name), archives.UNREAD)
+
+
+def _hides_logs(link: Path, root: Path) -> bool:
+    """Whether logs lie behind a link to a folder, as far as a short look tells. What lies below the
+    root is read anyway.
+    """
+    target, above = link.resolve(), root.resolve()
+    if target.is_relative_to(above) or above.is_relative_to(target):
+        return False
+    seen = itertools.islice(os.walk(target), MAX_LOOKED_AT)
+    return any(
+        TRIALS.fullmatch(name) or name.endswith(archives.ENDINGS)
+        for _, _, names in seen
+        for name in names
+    )
 
 
 def is_log_file(name: str) -> bool:

@@ -73,6 +73,21 @@ def test_a_linked_folder_is_not_followed_and_named(tmp_path: Path) -> None:
     ledger = read_logs([tmp_path / "logs"])
     assert [trial.submission for trial in ledger.trials] == ["adamw"]
     assert ["not followed" in problem.text for problem in ledger.problems] == [True, True]
+    assert not errors(ledger)
+
+
+def test_a_linked_folder_with_logs_that_are_read_nowhere_is_an_error(tmp_path: Path) -> None:
+    write_trial(make_trial([0.2]), tmp_path / "logs")
+    write_trial(make_trial([0.2]), tmp_path / "elsewhere")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "words.csv").write_text("")
+    for name, target in [("lion", "elsewhere/adamw"), ("data", "data"), ("up", ".")]:
+        (tmp_path / "logs" / name).symlink_to(tmp_path / target)
+    ledger = read_logs([tmp_path / "logs"])
+    assert [trial.submission for trial in ledger.trials] == ["adamw"]
+    assert len(ledger.problems) == 3
+    (error,) = errors(ledger)
+    assert error.startswith(f"{tmp_path}/logs/lion: not followed: a link to a folder with logs")
 
 
 def test_a_broken_archive_and_a_missing_place_are_reported(tmp_path: Path) -> None:
@@ -82,7 +97,10 @@ def test_a_broken_archive_and_a_missing_place_are_reported(tmp_path: Path) -> No
 
 
 PLACE = "adamw/study_0/criteo1tb_jax/trial_{}/eval_measurements.csv"
-ROWS = b"global_step,accumulated_submission_time,validation/loss\n1,100,0.3\n11,200,0.2\n"
+ROWS = (
+    b"global_step,accumulated_submission_time,score,validation/loss\n"
+    b"1,100,100,0.3\n11,200,200,0.2\n"
+)
 
 
 def tar_of(members: dict[str, bytes]) -> bytes:
@@ -145,6 +163,51 @@ def test_a_compressed_archive_that_is_cut_or_damaged_is_reported(
     (tmp_path / "damaged.tar").write_bytes(damaged)
     found = "\n".join(errors(read_logs([tmp_path])))  # more where a number came out wrong
     assert "cut.tar: is damaged" in found and "damaged.tar: is damaged" in found
+
+
+@pytest.mark.parametrize("ending", [".tar", ".tar.xz", ".txz", ".tgz", ".tbz2"])
+def test_an_archive_is_told_by_any_of_its_endings(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"a{ending}").write_bytes(TWO_TRIALS)
+    for place in (tmp_path, tmp_path / f"a{ending}"):
+        assert len(read_logs([place]).trials) == 2
+
+
+UNREAD = [
+    "a.csv.gz",
+    "evals_v05_external_a.CSV",
+    "events.jsonl.xz",
+    "a.zip",
+    "a.tar.zst",
+    "eval_measurements.csv.zst",
+]
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_what_looks_like_logs_and_is_not_read_is_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.log").write_bytes(b"")
+    (tmp_path / name).write_bytes(b"")
+    (error,) = errors(read_logs([tmp_path]))
+    assert error.startswith(f"{tmp_path / name}: looks like logs and is not read")
+
+
+@pytest.mark.parametrize("name", [*UNREAD, "a.tar.xz"])
+def test_what_looks_like_logs_within_an_archive_is_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.tar").write_bytes(tar_of({f"b/{name}": b"", "b/a.log": b""}))
+    (error,) = errors(read_logs([tmp_path]))
+    assert f"a.tar!b/{name}: looks like logs and is not read" in error
+
+
+def test_a_compressed_official_log_is_read(tmp_path: Path) -> None:
+    folder = write_trial(make_trial([0.3, 0.2]), tmp_path)
+    path = folder / "eval_measurements.csv"
+    (folder / "eval_measurements.csv.xz").write_bytes(lzma.compress(path.read_bytes()))
+    path.unlink()
+    ledger = read_logs([tmp_path])
+    assert [trial.num_evaluations for trial in ledger.trials] == [2] and not ledger.problems
+    (folder / "eval_measurements.csv.xz").write_bytes(b"no xz")
+    ledger = read_logs([tmp_path])
+    assert [trial.num_evaluations for trial in ledger.trials] == [0]
+    assert "is damaged" in errors(ledger)[0]
 
 
 def test_of_a_file_that_is_twice_in_an_archive_the_last_counts(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from scoring.merging import merge
 from scoring.readers import events, official, tidy
 from scoring.readers.files import Folder, decompressed, folders
-from scoring.records import Ledger, merge, only_made_for
+from scoring.records import Ledger, only_made_for
 
 MAX_AHEAD = 8  # tables that are decompressed before they are read
 

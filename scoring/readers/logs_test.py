@@ -1,8 +1,10 @@
 """All readers together: what stands on disk or in an archive, as trials."""
 
+import functools
 import itertools
 import json
 import math
+import operator
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +151,25 @@ def test_tidy_tables_give_the_same_trials(tmp_path: Path, ending: str) -> None:
     assert all(itertools.starmap(same, zip(ledger.trials, written, strict=True)))
 
 
+@pytest.mark.parametrize("version", ["v05", "v0.5"])
+def test_a_tidy_table_says_what_it_was_made_for_with_or_without_a_dot(
+    tmp_path: Path, version: str
+) -> None:
+    write_tidy(tmp_path, [make_trial([0.2])], ".csv")
+    (path,) = tmp_path.iterdir()
+    path.rename(tmp_path / f"evals_{version}_external_adamw.csv")
+    header = "version,ruleset,submission,workload,framework,study,trial,has_eval_csv"
+    row = f"{version},external,adamw,criteo1tb,jax,0,2,False"
+    (tmp_path / "trials.csv").write_text(f"{header}\n{row}\n")
+    ledger = read_logs([tmp_path])
+    assert [(t.submission, t.trial) for t in ledger.trials] == [
+        ("adamw", "trial_1"),
+        ("adamw", "trial_2"),
+    ]
+    assert {t.facts.made_for for t in ledger.trials} == {("v0.5", "external")}
+    assert not ledger.problems
+
+
 def test_the_table_of_trials_adds_facts_and_trials_without_evaluations(tmp_path: Path) -> None:
     write_tidy(tmp_path, [make_trial([0.2])], ".csv")
     header = "version,ruleset,submission,workload,framework,study,trial,has_eval_csv"
@@ -279,6 +300,55 @@ def test_a_number_that_names_nothing_is_an_error(tmp_path: Path) -> None:
     assert not ledger.trials and "the trial does not count" in errors(ledger)[0]
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "what"),
+    [
+        ("workload", None, "names no workload"),
+        ("workload.name", None, "names no workload"),
+        ("workload.targetMetric", None, "metric 0 has no name"),
+        ("workload.metrics", None, "metric family 0 has no metrics"),
+        ("workload.rules.v0.validationTarget", "NaN", "validation_target is nan"),
+        ("workload.rules.v0.maxRuntimeSec", "NaN", "max_runtime_sec is nan"),
+        ("workload.rules.v0.maxRuntimeSec", -1, "max_runtime_sec is -1"),
+        ("workload.rules.v0.maxRuntimeSec", 0, "a budget of 0 s"),
+        ("workload.rules.v0.evalPeriodSec", "Infinity", "eval_period_sec is inf"),
+        ("workload.rules.v0.stepHint", -1, "step_hint is -1"),
+        ("ruleset.budgetFactor", "NaN", "budget_factor is nan"),
+        ("ruleset.budgetFactor", 0, "budget_factor is missing"),
+        ("ruleset.stepLimitFactor", "Infinity", "step_limit_factor is inf"),
+        ("ruleset.maxRatio", "NaN", "max_ratio is nan"),
+    ],
+)
+def test_rules_that_nothing_can_be_scored_by_cost_their_trial_alone(
+    tmp_path: Path, place: str, value: object, what: str
+) -> None:
+    write_events(tmp_path / "good", events_text([0.2], trial=2))
+    first, *rest = events_text([0.2]).replace('"v0.6": {', '"v0": {').splitlines(keepends=True)
+    event = json.loads(first)
+    *above, last = place.split(".")
+    at = functools.reduce(operator.getitem, above, event["trialStarted"])
+    if value is None:
+        del at[last]
+    else:
+        at[last] = value
+    folder = write_events(tmp_path / "bad", json.dumps(event) + "\n" + "".join(rest))
+    ledger = read_logs([tmp_path])
+    assert [trial.trial for trial in ledger.trials] == ["trial_2"]
+    (error,) = errors(ledger)
+    assert error.startswith(f"{folder}/events.jsonl: the trial does not count: ") and what in error
+
+
+@pytest.mark.parametrize("damage", [{"evaluation": "\ud800"}, {"clock": "\ud800"}])
+def test_half_a_surrogate_pair_costs_its_line_alone(tmp_path: Path, damage: dict[str, str]) -> None:
+    first, second, third, last = events_text([0.3, 0.2, 0.1]).splitlines(keepends=True)
+    damaged = json.dumps(json.loads(third) | damage) + "\n"
+    write_events(tmp_path, first + second + damaged + last)
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].times_sec.tolist() == [100, 300]
+    assert [problem.line for problem in ledger.problems] == [3, 4]
+    assert all(problem.is_error for problem in ledger.problems)
+
+
 def test_a_log_without_a_start_does_not_count(tmp_path: Path) -> None:
     write_events(tmp_path, "".join(events_text([0.2]).splitlines(keepends=True)[1:]))
     ledger = read_logs([tmp_path])
@@ -335,6 +405,34 @@ def test_events_can_be_written_in_the_official_layout(tmp_path: Path) -> None:
     assert (cells["score"], cells["global_step"], cells["validation/loss"]) == ("100.0", "1", "0.2")
     assert json.loads((folder / "meta_data_0.json").read_text())["rng_seed"] == 7
     assert same(read_logs([tmp_path / "official"]).trials[0], trial)
+
+
+def test_the_official_layout_keeps_the_ruleset_and_a_name_with_a_slash(tmp_path: Path) -> None:
+    text = events_text([0.2, 0.1], workload="tiny/criteo1tb")
+    write_events(tmp_path / "runs", text)
+    (trial,) = read_logs([tmp_path / "runs"]).trials
+    assert trial.facts.made_for == ("v0.6", "external")
+    folder = write_trial(trial, tmp_path / "official")
+    assert folder.parent.name == "tiny_criteo1tb_jax"
+    (again,) = read_logs([tmp_path / "official"]).trials
+    assert same(again, trial) and again.facts.made_for == trial.facts.made_for
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({"workload": "wmt", "tuning_ruleset": "self"}, ("criteo1tb", "self")),
+        ({"workload": ["criteo1tb"], "tuning_ruleset": "../external"}, ("criteo1tb", "")),
+    ],
+)
+def test_flags_that_do_not_fit_their_folder_are_not_believed(
+    tmp_path: Path, flags: dict[str, object], expected: tuple[str, str]
+) -> None:
+    folder = write_trial(make_trial([0.2]), tmp_path)
+    (folder / "flags_0.json").write_text(json.dumps(flags))
+    (folder / "meta_data_0.json").write_text(json.dumps({"ruleset.version": "v0.5/../.."}))
+    (trial,) = read_logs([tmp_path]).trials
+    assert (trial.workload, trial.facts.made_for) == (expected[0], ("", expected[1]))
 
 
 @pytest.mark.parametrize("name", timing_pb2.Outcome.keys()[1:])

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from scoring.readers.columns import read_columns
-from scoring.readers.files import Folder
+from scoring.readers.files import Folder, decompressed
 from scoring.readers.rows import LINE, checked, known_target
 from scoring.records import PREEMPTION, STEP, TIME, Array, Facts, Ledger, Trial, without_superseded
 
@@ -20,6 +20,8 @@ TUNINGS = ("external_tuning", "self_tuning")
 TIMESTAMP = re.compile(r"-\d{4}-\d{2}-\d{2}-\d{2}-\d{2}-\d{2}$")  # of a re-run beside the first run
 MAX_JSON_BYTES = 2**22
 EVALUATIONS = "eval_measurements.csv"
+# Key among the metadata that the official runner does not write: for example v0.6.
+RULES_VERSION = "ruleset.version"
 # Cells of the row that the runner writes when its loop has ended.
 LAST_ROW = {STEP, "score", PREEMPTION}
 
@@ -39,35 +41,65 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
     match = WORKLOAD.fullmatch(folder.path.parent.name)
     assert match is not None
     study = folder.path.parent.parent
+    meta = _newest_json(folder, "meta_data_", ledger)
+    flags = _newest_json(folder, "flags_", ledger)
+    workload = _workload(match[1], flags)
     columns: dict[str, Array] = {}
-    if EVALUATIONS in folder.files:
-        columns = _read_evaluations(folder, match[1], ledger)
+    names = [name for name in (EVALUATIONS, f"{EVALUATIONS}.xz") if name in folder.files]
+    if names:
+        columns = _read_evaluations(folder, names[0], workload, ledger)
     ledger.trials.append(
         Trial(
             submission=TIMESTAMP.sub("", study.parent.name),
-            workload=match[1],
+            workload=workload,
             study=study.name,
             trial=folder.path.name,
             framework=match[2],
             columns=columns,
             origin=folder.origin,
-            facts=dataclasses.replace(_facts(folder, ledger), made_for=_made_for(folder)),
+            facts=dataclasses.replace(
+                _facts(folder, meta, flags, ledger), made_for=_made_for(folder, meta, flags)
+            ),
         )
     )
 
 
-def _made_for(folder: Folder) -> tuple[str, str]:
-    """Version and tuning as the folders above say, `algoperf_v05/logs/external_tuning`."""
+def as_folder(workload: str) -> str:
+    """A workload's name as part of a folder's."""
+    return workload.replace("/", "_")
+
+
+def _workload(folder_name: str, flags: Mapping[str, object]) -> str:
+    """The workload's name: the flags may have it with a `/`, which the folder's name cannot."""
+    name = flags.get("workload")
+    return name if isinstance(name, str) and as_folder(name) == folder_name else folder_name
+
+
+def _made_for(
+    folder: Folder, meta: Mapping[str, object], flags: Mapping[str, object]
+) -> tuple[str, str]:
+    """Version and tuning as the folders above say, `algoperf_v05/logs/external_tuning`; else as the
+    trial's own files do.
+    """
     above = folder.path.parts
     versions = [match for part in above if (match := re.fullmatch(r"algoperf_v(\d)(\d+)", part))]
     tunings = [part.removesuffix("_tuning") for part in above if part in TUNINGS]
-    version = f"v{versions[-1][1]}.{versions[-1][2]}" if versions else ""
-    return version, tunings[-1] if tunings else ""
+    if versions:
+        version = f"v{versions[-1][1]}.{versions[-1][2]}"
+    else:
+        version = str(meta.get(RULES_VERSION))
+    tuning = tunings[-1] if tunings else str(flags.get("tuning_ruleset"))
+    return (
+        version if re.fullmatch(r"v\d\.\d+", version) else "",
+        tuning if f"{tuning}_tuning" in TUNINGS else "",
+    )
 
 
-def _read_evaluations(folder: Folder, workload: str, ledger: Ledger) -> dict[str, Array]:
-    origin = f"{folder.origin}/{EVALUATIONS}"
-    data = folder.files[EVALUATIONS]()
+def _read_evaluations(folder: Folder, name: str, workload: str, ledger: Ledger) -> dict[str, Array]:
+    origin = f"{folder.origin}/{name}"
+    data = decompressed(folder, name, ledger)
+    if data is None:
+        return {}
     columns, _ = read_columns(data, origin, ledger, is_number=_is_used)
     if not columns:
         return {}
@@ -77,6 +109,8 @@ def _read_evaluations(folder: Folder, workload: str, ledger: Ledger) -> dict[str
     if time is not None:
         _compare(columns.get(TIME, time), time, columns[LINE], origin, ledger)
         columns[TIME] = time
+    else:
+        ledger.note(origin, f"has no column score: {TIME} counts", 1)
     missing = {STEP, TIME} - columns.keys()
     if missing:
         ledger.error(origin, f"has no column {' or '.join(sorted(missing))}; no row counts", 1)
@@ -108,9 +142,9 @@ def _is_used(column: str) -> bool:
     return not column.endswith("/num_examples") and not column.startswith("train/")
 
 
-def _facts(folder: Folder, ledger: Ledger) -> Facts:
-    meta = _newest_json(folder, "meta_data_", ledger)
-    flags = _newest_json(folder, "flags_", ledger)
+def _facts(
+    folder: Folder, meta: Mapping[str, object], flags: Mapping[str, object], ledger: Ledger
+) -> Facts:
     hyperparameters = (
         _json(folder, "hparams.json", ledger) if "hparams.json" in folder.files else None
     )

@@ -122,6 +122,14 @@ def test_score_and_submission_time_that_differ_are_reported(tmp_path: Path) -> N
     assert "`score` counts" in error
 
 
+def test_a_log_without_score_counts_by_the_submission_time_and_is_noted(tmp_path: Path) -> None:
+    folder = write_trial(make_trial([0.2]), tmp_path)
+    ledger = rewritten(folder, lambda text: text.replace("score", "other"))
+    assert ledger.trials[0].times_sec.tolist() == [100]
+    (problem,) = ledger.problems
+    assert "has no column score" in problem.text and not problem.is_error
+
+
 @pytest.mark.parametrize(
     "identity",
     [

@@ -22,7 +22,7 @@ from scoring.records import EVAL_TIME, STEP, TIME, TOTAL, Facts, Ledger, Trial
 from spec import metrics
 from spec.loading import SpecError, load_workload
 
-EVALS_NAME = re.compile(r"evals_(v\d+)_(external|self)_(.+)")
+EVALS_NAME = re.compile(r"evals_(v\d\.?\d+)_(external|self)_(.+)")
 IDENTITY = ("workload", "framework", "study", "trial")
 FRAMEWORKS = ("jax", "pytorch", "")  # empty where it is not known
 NUMBERS = (STEP, TIME, EVAL_TIME, TOTAL)
@@ -108,8 +108,8 @@ def _trial_names(
 
 
 def _with_dot(version: str) -> str:
-    """`v05` as `v0.5`."""
-    return f"{version[:2]}.{version[2:]}" if version else ""
+    """`v05` as `v0.5`, which stays."""
+    return f"{version[:2]}.{version[2:].removeprefix('.')}" if version else ""
 
 
 @functools.cache

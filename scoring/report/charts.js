@@ -82,7 +82,8 @@ function chart(width, height, xRange, yRange, xLabel, yLabel, formats = {}) {
   return { svg, plot, x, y, width, height, margin, inner };
 }
 
-/** Calls back with the data point under the mouse or finger, and with null when it leaves. */
+/** Calls back with the data point under the mouse or finger, and with null when the mouse leaves: what a finger has
+    read stays when it is lifted. */
 function onPoint(c, xRange, yRange, callback) {
   const find = (event) => {
     const box = c.svg.getBoundingClientRect();
@@ -96,5 +97,5 @@ function onPoint(c, xRange, yRange, callback) {
   };
   c.svg.addEventListener("pointermove", find);
   c.svg.addEventListener("pointerdown", find);
-  c.svg.addEventListener("pointerleave", () => callback(null));
+  c.svg.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") callback(null); });
 }

@@ -2,6 +2,7 @@
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const MOST_SHOWN = 12;
+const METHODS = ["documented", "official"];
 const shown = new Set(DATA.order.slice(0, MOST_SHOWN));
 
 function defaultRules() {
@@ -110,10 +111,11 @@ function ledgerSection() {
     return [DATA.submissions[s], bar, ...names.map((name) => [String(sums[s][name] ?? 0), cells]), [String(all), cells]];
   });
   const header = ["submission", "", ...names.map((name) => [element("span", {},
-    element("span", { style: `color:${ENDING_COLOURS[name]}`, "aria-hidden": "true" }, "■\u00a0"), name), cells]), ["trials", cells]];
+    element("span", { style: `color:${ENDING_COLOURS[name]}`, "aria-hidden": "true" }, "■\u00a0"), name), cells]), ["all trials", cells]];
   return section("ledger", "Ledger of trials",
-    "How every trial ended. Blue: it reached its target or used up what it was given. Orange and brown: it broke off. In " +
-    "official logs endings are inferred; trials.csv names the evidence for each.",
+    "How every trial ended, also on workloads that make up no score, whose trials the leaderboard leaves out. Blue: it " +
+    "reached its target or used up what it was given. Orange and brown: it broke off. In official logs endings are " +
+    "inferred; trials.csv names the evidence for each.",
     table(header, rows, { label: "Ledger of trials" }));
 }
 
@@ -128,26 +130,34 @@ function costSection() {
     table(["submission", ["trials", cells], ["timed h", cells], ["evaluation h", cells], ["total h", cells]], rows, { label: "Cost" }));
 }
 
-/** Rules as the address of the page states them, for example #max_ratio=2&without=ogbg,lion&studies=0,1. */
+/**
+ * Rules as the address of the page states them, for example #max_ratio=2&without=ogbg,lion&studies=0,1, and what in it
+ * is not known here.
+ */
 function rulesFromAddress() {
   const asked = new URLSearchParams(location.hash.slice(1));
-  const without = new Set((asked.get("without") ?? "").split(",").filter(Boolean));
-  const rules = defaultRules();
-  const maxRatio = Number(asked.get("max_ratio"));
-  if (maxRatio >= 1 && Number.isFinite(maxRatio)) rules.maxRatio = maxRatio;
-  if (["documented", "official"].includes(asked.get("method"))) rules.method = asked.get("method");
-  rules.base = rules.base.filter((w) => !without.has(DATA.workloads[w].name));
-  rules.submissions = rules.submissions.filter((s) => !without.has(DATA.submissions[s]));
-  if (asked.get("studies")) {
-    const wanted = asked.get("studies").split(",").map(Number);
-    rules.studies = rules.studies.filter((j) => wanted.includes(j));
-  }
-  if (asked.get("held_out") === "no") rules.heldOut = [];
-  return rules;
+  const rules = defaultRules(), unknown = [];
+  const take = (key, isKnown) => {
+    const values = (asked.get(key) ?? "").split(",").filter(Boolean);
+    unknown.push(...values.filter((value) => !isKnown(value)).map((value) => `${key}=${value}`));
+    return values.filter(isKnown);
+  };
+  const names = [...rules.base.map((w) => DATA.workloads[w].name), ...DATA.submissions];
+  const without = take("without", (name) => names.includes(name));
+  rules.base = rules.base.filter((w) => !without.includes(DATA.workloads[w].name));
+  rules.submissions = rules.submissions.filter((s) => !without.includes(DATA.submissions[s]));
+  const studies = take("studies", (j) => rules.studies.map(String).includes(j));
+  if (studies.length) rules.studies = rules.studies.filter((j) => studies.includes(String(j)));
+  for (const text of take("max_ratio", (r) => Number(r) >= 1 && Number.isFinite(Number(r)))) rules.maxRatio = Number(text);
+  for (const name of take("method", (name) => METHODS.includes(name))) rules.method = name;
+  if (take("held_out", (answer) => answer === "no").length) rules.heldOut = [];
+  const keys = ["without", "studies", "max_ratio", "method", "held_out"];
+  for (const [key, value] of asked) if (value && !keys.includes(key)) unknown.push(`${key}=${value}`);
+  return { rules, unknown };
 }
 
 function otherRulesSection() {
-  const rules = rulesFromAddress();
+  const { rules, unknown } = rulesFromAddress();
   const results = element("div", {});
   const update = () => {
     // A variant that is held out only because it is in the logs is none when nobody left ran it.
@@ -168,13 +178,14 @@ function otherRulesSection() {
     update();
   } });
   const method = element("select", { onchange: (event) => { rules.method = event.target.value; update(); } },
-    ["documented", "official"].map((name) => element("option", { value: name, selected: name === rules.method }, name)));
+    METHODS.map((name) => element("option", { value: name, selected: name === rules.method }, name)));
   const heldOut = DATA.heldOut.length ? element("label", {}, element("input", { type: "checkbox", checked: rules.heldOut.length > 0,
     onchange: (event) => { rules.heldOut = event.target.checked ? DATA.heldOut : []; update(); } }), "held-out workloads count") : null;
   update();
   const all = defaultRules();
   return section("rules", "Under other rules",
     "The score recomputed here with another largest ratio, without some workloads, competitors or studies. Times of studies stay as they are.",
+    unknown.length ? element("p", { class: "problem" }, `In the address, but not known here: ${unknown.join(", ")}`) : null,
     element("div", { class: "controls" },
       element("label", {}, "largest ratio", ratio, shownRatio), element("label", {}, "area", method), heldOut,
       boxes("Workloads", DATA.base.map((w) => DATA.workloads[w].name), "base", all.base),
@@ -204,7 +215,7 @@ function checksSection() {
     element("p", { class: "problem" }, `${problem.error ? "error" : "note"}: ${problem.text}`));
   const more = DATA.numProblems > DATA.problems.length ? `The first ${DATA.problems.length} of ${DATA.numProblems}. ` : "";
   const audit = DATA.audit === null ? null : [element("h3", {}, "Audit"),
-    table(["check", "where", "evidence"], DATA.audit.map((row) => row), { label: "Audit" })];
+    table(["check", "where", "evidence"], DATA.audit, { class: "prose", label: "Audit" })];
   return section("checks", "Files and checks", DATA.numProblems ? `${more}What was odd or malformed in the files:` : "All files were as they should be.",
     problems, audit);
 }

@@ -142,6 +142,45 @@ def test_a_browser_shows_no_interval_for_one_study(chromium: str, tmp_path: Path
     assert document.count(">one study: no interval<") == 1
 
 
+READ_AND_LEAVE = """<script>{
+const chart = document.querySelector("#profiles .chart svg");
+const box = chart.getBoundingClientRect();
+const at = { clientX: box.left + box.width / 2, clientY: box.top + box.height / 2 };
+const left = ["touch", "mouse"].map((pointerType) => {
+  chart.dispatchEvent(new PointerEvent("pointerdown", { ...at, pointerType }));
+  chart.dispatchEvent(new PointerEvent("pointerleave", { ...at, pointerType }));
+  return `${pointerType}: ${document.querySelector("#profiles .readout").textContent}`;
+});
+document.body.dataset.left = left.join("; ");
+const tops = [...document.querySelectorAll("nav a")].map((link) => {
+  document.querySelector(link.hash).scrollIntoView();
+  return document.querySelector(`${link.hash} h2`).getBoundingClientRect().top;
+});
+document.body.dataset.covered = tops.filter((top) => top < document.querySelector("nav").offsetHeight).length;
+document.body.dataset.wide = document.querySelector(".prose").scrollWidth > innerWidth;
+}</script></body>"""
+
+
+def test_a_browser_keeps_what_a_finger_read_and_covers_no_heading(
+    chromium: str, tmp_path: Path
+) -> None:
+    text = page_of(board_of()).replace("</body>", READ_AND_LEAVE)
+    document = opened(chromium, tmp_path, text, width=500)
+    assert re.search('data-left="touch: Within [0-9.]+ times the fastest.*; mouse: "', document)
+    assert 'data-covered="0"' in document
+    assert 'data-wide="false"' in document  # the audit's sentences wrap
+
+
+def test_a_browser_tells_what_it_does_not_know_of_an_address(chromium: str, tmp_path: Path) -> None:
+    board, address = board_of(), "#without=ogb&studies=7&method=best&max_ratio=x&sudies=0"
+    document = opened(chromium, tmp_path, page_of(board), address)
+    names = "without=ogb, studies=7, max_ratio=x, method=best, sudies=0"
+    assert f"not known here: {names}<" in document
+    assert rescored(document) == pytest.approx(
+        dict(zip(board.submissions, board.score, strict=True)), abs=1e-9
+    )
+
+
 @pytest.mark.parametrize("method", ["documented", "official"])
 def test_the_browser_computes_the_same_scores(
     chromium: str, tmp_path: Path, method: Method

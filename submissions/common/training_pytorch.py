@@ -34,8 +34,7 @@ def one_gradient_a_step(optimizer, schedule, self_tuning=None):
 
     def init_optimizer_state(workload, model_params, model_state, hyperparameters, rng):
         made = optimizer(workload, model_params, hyperparameters or self_tuning)
-        if type(made) in FIRST_STATES:
-            make_first_state(made)
+        make_first_state(made)
         return {"optimizer": made}
 
     def update_params(
@@ -114,10 +113,11 @@ def parameters(optimizer):
 
 def make_first_state(optimizer):
     """Gives a library's optimizer the state that it would make in its first step: only then a checkpoint
-    of the other framework finds its places.
+    of the other framework finds its places. With dampening the first step would be another.
     """
-    for p in parameters(optimizer):
-        optimizer.state[p] = FIRST_STATES[type(optimizer)](p)
+    if type(optimizer) in FIRST_STATES and not optimizer.defaults.get("dampening"):
+        for p in parameters(optimizer):
+            optimizer.state[p] = FIRST_STATES[type(optimizer)](p)
 
 
 def num_stacked(workload, model):

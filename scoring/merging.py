@@ -1,0 +1,141 @@
+"""All trials that were found, as those that are scored: in one order, without copies, and with one
+name for each submission.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from scoring.readers.rows import target_of
+from scoring.records import STEP, TIME, Facts, Ledger, Trial, natural
+from scoring.times import meets
+from spec import workload_pb2
+from spec.loading import SpecError, load_workload
+
+STUDY = re.compile(r"study_\d+")
+LAST_DIGITS = 1e-12  # relative error of any number in an official log
+ROUNDED = 1e-6  # of a loss in a tidy table, where it is not the target
+
+
+def merge(ledger: Ledger) -> Ledger:
+    """Puts trials in an order that does not depend on how they were found, and names copies.
+
+    Exact copies are left out. Different logs of the same trial (re-runs in a sibling folder) all
+    stay. A submission whose workload was evaluated more than once under two frameworks is scored as
+    two: `name [jax]` and `name [pytorch]`.
+    """
+    result = Ledger(problems=list(ledger.problems))
+    by_key: dict[tuple[str, ...], list[Trial]] = {}
+    for trial in ledger.trials:
+        by_key.setdefault((*trial.key, trial.framework), []).append(trial)
+    num_logs: dict[str, list[int]] = {}
+    for (submission, *_), trials in by_key.items():
+        kept = _without_copies(trials, result)
+        if len(kept) > 1:
+            others = ", ".join(trial.origin for trial in kept[1:])
+            result.note(kept[0].origin, f"another log of the same trial also counts: {others}")
+        num_logs.setdefault(submission, []).append(len(kept))
+        result.trials += kept
+    for submission, numbers in num_logs.items():
+        _check_namesakes(submission, numbers, result)
+    for submission, study in sorted({(trial.submission, trial.study) for trial in result.trials}):
+        if not STUDY.fullmatch(study):
+            text = f"study {study!r} counts, but is not called study_<number>: is it one?"
+            result.note(submission, text)
+    result.trials = _split_frameworks(result.trials, result)
+    result.trials.sort(key=lambda trial: (*map(natural, trial.key), trial.framework, trial.origin))
+    result.problems = sorted(set(result.problems))
+    return result
+
+
+def _check_namesakes(submission: str, num_logs: Sequence[int], ledger: Ledger) -> None:
+    """Reports a submission of whose trials, more than one, at least half have different logs."""
+    num_twice = sum(num > 1 for num in num_logs)
+    if num_twice > 1 and 2 * num_twice >= len(num_logs):
+        text = (
+            f"{num_twice} of {len(num_logs)} trials have different logs, and the best counts: "
+            "two versions or two submissions of one name? Rename one, or score it apart"
+        )
+        ledger.error(submission, text)
+
+
+def _without_copies(trials: Sequence[Trial], ledger: Ledger) -> list[Trial]:
+    """Trials with different evaluations; of copies the one that says most. Places decide nothing
+    that the logs do.
+    """
+    if len(trials) == 1:
+        return list(trials)
+    kept: list[Trial] = []
+    for trial in sorted(trials, key=_order_of_copies):
+        twin = next((other for other in kept if _same_evaluations(trial, other)), None)
+        if twin is None:
+            kept.append(trial)
+        else:
+            ledger.note(trial.origin, f"left out: the same evaluations as {twin.origin}")
+    return kept
+
+
+def _order_of_copies(trial: Trial) -> tuple[object, ...]:
+    columns = [(name, trial.columns[name].tobytes()) for name in sorted(trial.columns)]
+    return (-_num_facts(trial), columns, repr(trial.facts), trial.origin)
+
+
+def _num_facts(trial: Trial) -> int:
+    facts = (getattr(trial.facts, field.name) for field in dataclasses.fields(Facts))
+    return len(trial.columns) + sum(fact not in (None, "") for fact in facts)
+
+
+def _same_evaluations(a: Trial, b: Trial) -> bool:
+    """Equal times, steps and metrics on validation, and the same evaluations at the target."""
+    workload = _workload(a) or _workload(b)
+    target = target_of(workload)[0] if workload else ""
+
+    def equal(name: str) -> bool:
+        tolerance = ROUNDED if name.endswith("loss") and name != target else LAST_DIGITS
+        return np.allclose(a.columns[name], b.columns[name], rtol=tolerance, atol=0, equal_nan=True)
+
+    common = a.columns.keys() & b.columns.keys()
+    compared = [name for name in common if name in (TIME, STEP) or name.startswith("validation/")]
+    if a.num_evaluations != b.num_evaluations or not all(map(equal, compared)):
+        return False
+    return workload is None or target not in common or _same_hits(a, b, workload)
+
+
+def _same_hits(a: Trial, b: Trial, workload: workload_pb2.Workload) -> bool:
+    """Whether the same evaluations attain the target, under whatever version."""
+    name, direction = target_of(workload)
+    values = {rules.validation_target for rules in workload.rules.values()}
+    return all(
+        np.array_equal(
+            meets(a.columns[name], value, direction), meets(b.columns[name], value, direction)
+        )
+        for value in values
+    )
+
+
+def _workload(trial: Trial) -> workload_pb2.Workload | None:
+    try:
+        return load_workload(trial.workload)
+    except SpecError:
+        return trial.facts.workload
+
+
+def _split_frameworks(trials: Iterable[Trial], ledger: Ledger) -> list[Trial]:
+    trials = list(trials)
+    frameworks: dict[tuple[str, str], set[str]] = {}
+    for trial in trials:
+        if trial.num_evaluations > 1:  # one alone is a start that led nowhere
+            frameworks.setdefault((trial.submission, trial.workload), set()).add(trial.framework)
+    mixed = {submission for (submission, _), found in frameworks.items() if len(found) > 1}
+    for submission in sorted(mixed):
+        ledger.note(
+            submission, "logs of two frameworks for one workload: scored as two submissions"
+        )
+    return [
+        dataclasses.replace(trial, submission=f"{trial.submission} [{trial.framework}]")
+        if trial.submission in mixed
+        else trial
+        for trial in trials
+    ]
