@@ -1,4 +1,5 @@
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,16 @@ def test_a_fault_leaves_the_old_content_and_no_temporary_file(tmp_path: Path) ->
 
 def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "file[1]"
-    for name in (".file[1].123.part", ".file1.123.part"):
-        (tmp_path / name).write_text("left, and of another file")
+    child = subprocess.Popen(["true"])
+    child.wait()
+    dead = f".file[1].{files._HOST}-{child.pid}-1.part"
+    old, new, other = ".file[1].far-1-1.part", ".file[1].far-2-1.part", ".file1.far-1-1.part"
+    for name in (dead, old, new, other):
+        (tmp_path / name).write_text("left")
+    for name in (old, other):
         os.utime(tmp_path / name, (0, 0))
     files.write_text(path, "whole")
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".file1.123.part", "file[1]"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([other, new, "file[1]"])
 
 
 def test_several_may_write_one_file_at_once(tmp_path: Path) -> None:
