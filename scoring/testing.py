@@ -18,7 +18,7 @@ from spec import event_pb2, submission_pb2
 from spec.loading import load_ruleset, load_workload
 
 # Beside the repository.
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+SHARED = Path(__file__).resolve().parents[2] / "shared"
 NO_FACTS = Facts()
 TIDY_HEADER = (
     "workload,framework,study,trial,global_step,accumulated_submission_time,accumulated_eval_time,"
@@ -29,11 +29,11 @@ TIDY_HEADER = (
 def published_logs() -> Path:
     """The folder of published logs; skips the calling test where there is none.
 
-    They are no part of the repository: TANDEM_SHARED names the folder that holds `leaderboard`.
+    They are no part of the repository: TANDEM_SHARED names the folder that has `data/leaderboard`.
     """
-    folder = Path(os.environ.get("TANDEM_SHARED", SHARED)) / "leaderboard"
+    folder = Path(os.environ.get("TANDEM_SHARED", SHARED)) / "data" / "leaderboard"
     if not folder.is_dir():
-        pytest.skip(f"no published logs at {folder}; set TANDEM_SHARED to the folder that has them")
+        pytest.skip(f"no published logs at {folder}; TANDEM_SHARED names the folder above")
     return folder
 
 
