@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -76,6 +77,8 @@ def _read_tables(tables: list[tuple[Folder, str]], ledger: Ledger) -> None:
     rows: list[tidy.Row] = []
     evaluations: dict[tidy.Made, str] = {}
     with concurrent.futures.ThreadPoolExecutor() as pool:
+        if any(name.endswith(".xz") for _, name in tables):  # mostly large: read by polars
+            pool.submit(importlib.import_module, "polars")  # decompression need not wait for it
         for (folder, name), data in _ahead(pool, lambda t: (t, decompressed(*t, ledger)), tables):
             if data is None:
                 continue
