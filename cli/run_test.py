@@ -45,6 +45,11 @@ def test_equal_seeds_give_equal_losses(backend: str, tmp_path: Path) -> None:
     assert first[-1].trial_ended.outcome == Outcome.STEP_LIMIT
     assert [step for step, _ in losses(first)] == list(range(12))
     assert losses(first) == losses(second)
+    provenance = [e.trial_started for e in first if e.HasField("trial_started")][-1].provenance
+    flags = (
+        provenance.environment["XLA_FLAGS"].split() if "XLA_FLAGS" in provenance.environment else []
+    )
+    assert ("--xla_gpu_deterministic_ops=true" in flags) == (backend == "jax")  # set by the backend
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

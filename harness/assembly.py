@@ -42,6 +42,7 @@ def set_up(
     backend = make_backend(workload, trial.ruleset.version)
     trial.num_devices = backend.num_devices
     trial.num_parameters = backend.number_of_parameters()
+    trial.provenance.environment.update(provenance.relevant())  # with what the backend has set
     of_ranks = ranks.gathered(backend.accelerators())
     trial.provenance.accelerators[:] = itertools.chain.from_iterable(of_ranks)
     if begun and (changes := provenance.changes(begun.started.provenance, trial.provenance)):

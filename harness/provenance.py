@@ -38,7 +38,9 @@ _QUERY = {  # field of `Device` -> what nvidia-smi calls it
 
 
 def collect(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Provenance:
-    """Everything that can be known without a framework; `accelerators` is left to the backend."""
+    """Everything that can be known without a framework; `accelerators` is left to the backend, and what
+    it adds to the environment.
+    """
     commit, modified = checkout(loading.ROOT.parent)
     return Provenance(
         command=printable(shlex.join(arguments)),
@@ -52,13 +54,16 @@ def collect(arguments: Sequence[str], environment: Mapping[str, str] = os.enviro
         else os.cpu_count(),
         memory_bytes=psutil.virtual_memory().total,
         packages={d.name: d.version for d in importlib.metadata.distributions()},
-        environment={
-            k: printable(v) for k, v in sorted(environment.items()) if k.startswith(_ENVIRONMENT)
-        },
+        environment=relevant(environment),
         devices=devices(),
         cpu_governor=_content(_GOVERNOR),
         container=container(Path("/"), environment),
     )
+
+
+def relevant(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables that frameworks and their libraries read."""
+    return {k: printable(v) for k, v in sorted(environment.items()) if k.startswith(_ENVIRONMENT)}
 
 
 def devices() -> list[Device]:
