@@ -1,5 +1,5 @@
-"""Becomes the command that it is given, which is asked to stop when the parent process is gone, however
-that ended:  python leash.py PARENT COMMAND...
+"""Becomes the command that it is given, which gets a signal when the parent process is gone, however that
+ended:  python leash.py SIGNAL PARENT COMMAND...
 
 Linux only; elsewhere the command runs on when its parent is killed.
 """
@@ -12,9 +12,9 @@ import sys
 _PR_SET_PDEATHSIG = 1  # prctl(2); it outlives exec
 
 if __name__ == "__main__":
-    parent, command = int(sys.argv[1]), sys.argv[2:]
+    number, parent, command = signal.Signals[sys.argv[1]], int(sys.argv[2]), sys.argv[3:]
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:  # it was gone before
-        sys.exit(128 + signal.SIGTERM)
+        sys.exit(128 + number)
     os.execv(command[0], command)

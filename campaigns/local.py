@@ -148,12 +148,12 @@ def run(
 
 def _start(task: Task, slot: Environment) -> _Running:
     task.output.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, leash.__file__, str(os.getpid()), *task.command]
+    leashed = [sys.executable, leash.__file__, signal.SIGTERM.name, str(os.getpid())]
     with task.output.open("ab") as output:
         output.write(f"$ {task.shown_command()}\n".encode())
         output.flush()
         process = subprocess.Popen(
-            command,
+            [*leashed, *task.command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -93,13 +93,29 @@ def is_worth_a_retry(status: int) -> bool:
     return status not in _ENDS | {USAGE_ERROR}
 
 
-def of_trial(trial: PlannedTrial, root: Path, data_dir: str | None = None) -> Task:
-    """The task of a planned trial, in the folder of its campaign."""
-    folder = root / trial.name
+def of_trial(
+    trial: PlannedTrial,
+    root: Path,
+    data_dir: str | None = None,
+    *,
+    is_isolated: bool = False,
+    num_ranks: int = 1,
+) -> Task:
+    """The task of a planned trial, in the folder of its campaign.
+
+    Args:
+      trial: what to run.
+      root: folder of the campaign.
+      data_dir: parent folder of prepared data; None for the usual one.
+      is_isolated: whether the submission runs in a sandbox (docs/isolation.md).
+      num_ranks: processes that run the trial together; one for JAX, which takes all devices it sees.
+    """
+    crew = ["campaigns.crew", str(num_ranks), "-m"] if num_ranks > 1 else []
     options = ["--data-dir", data_dir] if data_dir else []
+    options += ["--isolate"] if is_isolated else []
     command = (
-        sys.executable, "-P", "-m", f"backends.{trial.framework}.run",
-        *trial.arguments(), *options, "--out", str(folder), "--resume",
+        sys.executable, "-P", "-m", *crew, f"backends.{trial.framework}.run",
+        *trial.arguments(), *options, "--out", str(root / trial.name), "--resume",
     )  # fmt: skip
     path = os.pathsep.join(place for place in sys.path if place)
-    return Task(trial.name, command, {"PYTHONPATH": path}, folder)
+    return Task(trial.name, command, {"PYTHONPATH": path}, root / trial.name)

@@ -3,6 +3,7 @@
 import argparse
 import collections
 import contextlib
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from campaigns import local, progress, task
 from campaigns import plan as plans
 from campaigns.task import Results, Task
-from harness import command, display
+from harness import command, display, sandbox
 from harness.errors import UsageError
 from harness.lock import RunLock
 from inputs import storage
@@ -46,6 +47,8 @@ def main(argv: Sequence[str]) -> int:
         help="further attempts for a trial that ended for no fault of its own (default: 2)")
     add("--data-dir", metavar="DIR",
         help=f"parent folder of prepared data (default: ${storage.VARIABLE} or ~/tandem_data)")
+    add("--isolate", action="store_true",
+        help="run each submission in a sandbox, where it sees neither files nor network (bubblewrap)")
     add("--without-preflight", action="store_true",
         help="run a submission that has no pass of `tandem preflight`")
     add("--slurm", type=_option, action="append", default=[], metavar="KEY=VALUE",
@@ -57,6 +60,9 @@ def main(argv: Sequence[str]) -> int:
         parser.error("--devices-per-trial is for local; on Slurm it is --slurm gpus_per_node=N")
     if arguments.executor == "local" and arguments.slurm:
         parser.error("--slurm goes with --executor slurm")
+    arguments.slurm = dict(arguments.slurm)
+    if not arguments.slurm.get("gpus_per_node", "1").isdecimal():
+        parser.error("--slurm gpus_per_node: expected a number")
     root = arguments.out or user_path(f"runs/{arguments.plan.stem}")
     data_dir = str(user_path(arguments.data_dir)) if arguments.data_dir else None
     try:
@@ -65,10 +71,20 @@ def main(argv: Sequence[str]) -> int:
             raise UsageError(f"{arguments.plan} is out of date, make another: {'; '.join(changes)}")
         if not arguments.without_preflight:
             _ask_for_pass(plan)
+        num_ranks = _num_ranks(arguments, plan.framework)
+        if arguments.isolate:
+            _check_isolation(num_ranks)
         root.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(RunLock(root)):
             plans.write(plan, root / plans.FILE)
-            every = [task.of_trial(trial, root, data_dir) for trial in plans.trials(plan)]
+            make_task = functools.partial(
+                task.of_trial,
+                root=root,
+                data_dir=data_dir,
+                is_isolated=arguments.isolate,
+                num_ranks=num_ranks,
+            )
+            every = list(map(make_task, plans.trials(plan)))
             left = [one for one in every if not progress.read(one.folder).is_final]
             _say(f"{len(every)} trials, {len(every) - len(left)} have come to their end")
             results = _run(arguments, left, root)
@@ -99,13 +115,29 @@ def _ask_for_pass(plan: Plan) -> None:
         )
 
 
+def _num_ranks(arguments: argparse.Namespace, framework: Framework) -> int:
+    """Processes that run a trial together: PyTorch has one a GPU, JAX one for all."""
+    if framework != Framework.PYTORCH:
+        return 1
+    if arguments.executor == "slurm":
+        return int(arguments.slurm.get("gpus_per_node", 1))
+    return arguments.devices_per_trial or 1 if local.visible_devices() else 1
+
+
+def _check_isolation(num_ranks: int) -> None:
+    """Raises UsageError where no trial could be isolated, before any is started."""
+    if num_ranks > 1:
+        raise UsageError(f"--isolate is for one process a trial; these would have {num_ranks}")
+    if obstacle := sandbox.obstacle():
+        raise UsageError(f"--isolate: {obstacle}")
+
+
 def _run(arguments: argparse.Namespace, tasks: Sequence[Task], root: Path) -> Results:
     """Runs tasks on the executor that the arguments name."""
     if arguments.executor == "slurm":
         from campaigns import slurm
 
-        options = dict(arguments.slurm)
-        return slurm.run(tasks, root, arguments.jobs, options, arguments.retries, _say)
+        return slurm.run(tasks, root, arguments.jobs, arguments.slurm, arguments.retries, _say)
     devices_per_trial = arguments.devices_per_trial or 1
     slots = local.slots(arguments.jobs, local.visible_devices(), devices_per_trial)
     return local.run(tasks, slots, arguments.retries, _say)

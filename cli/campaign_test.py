@@ -4,7 +4,7 @@ import pytest
 
 from campaigns import progress
 from cli import main
-from harness import events
+from harness import events, sandbox
 from harness.lock import RunLock
 from scoring.readers.logs import collect
 from spec.command_line import USAGE_ERROR
@@ -61,7 +61,7 @@ def test_a_campaign_runs_every_trial_once(plan: Path, capsys: pytest.CaptureFixt
     for folder in folders:
         log = events.read_log(folder / "events.jsonl").events
         assert not any(event.HasField("trial_resumed") for event in log)
-        assert folder.with_name(f"{folder.name}.txt").read_text().count("$ ") == 1
+        assert num_starts(folder) == 1
 
     found = {trial.trial: trial.facts for trial in collect([root]).trials}
     assert {name: facts.ended for name, facts in found.items()} == {
@@ -71,7 +71,9 @@ def test_a_campaign_runs_every_trial_once(plan: Path, capsys: pytest.CaptureFixt
     assert found["trial_1"].seed != found["trial_2"].seed
 
 
-def test_nothing_is_run_by_a_wrong_command(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_run_by_a_wrong_command(
+    plan: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def error(*arguments: str) -> str:
         capsys.readouterr()
         assert main.main(["campaign", *arguments]) == USAGE_ERROR
@@ -81,6 +83,12 @@ def test_nothing_is_run_by_a_wrong_command(plan: Path, capsys: pytest.CaptureFix
 
     assert "nowhere: cannot be read" in error("nowhere")
     assert "mine has not passed preflight on pytorch" in error("plan")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7,8")
+    two = ("--devices-per-trial", "2")
+    assert "these would have 2" in error("plan", WITHOUT, "--isolate", *two)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("PATH", "")
+    assert "bwrap is not installed" in error("plan", WITHOUT, "--isolate")
     root = plan.parent / "runs" / "plan"
     root.mkdir(parents=True)
     lock = RunLock(root)
@@ -93,12 +101,45 @@ def test_nothing_is_run_by_a_wrong_command(plan: Path, capsys: pytest.CaptureFix
     assert not (root / "tiny_mnist").exists()
 
 
+def test_every_gpu_of_a_trial_has_a_process_of_pytorch(
+    plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7,8")  # none is here: the ranks run on the CPU
+    assert main.main(["campaign", "plan", "--devices-per-trial", "2", WITHOUT]) == 1
+    study = plan.parent / "runs" / "plan" / "tiny_mnist" / "study_0"
+    folders = [study / "trial_1", study / "trial_2"]
+    assert [progress.read(f).outcome for f in folders] == ["STEP_LIMIT", "SUBMISSION_ERROR"]
+    assert [num_starts(f) for f in folders] == [1, 1]  # rank 0's status tells that this is the end
+    log = events.read_log(study / "trial_1" / "events.jsonl").events
+    started = [event.trial_started for event in log if event.HasField("trial_started")]
+    assert started[-1].num_devices == 2
+
+
+def num_starts(folder: Path) -> int:
+    return folder.with_name(f"{folder.name}.txt").read_text().count("$ ")
+
+
+@pytest.mark.skipif(bool(sandbox.obstacle()), reason=sandbox.obstacle())
+def test_a_campaign_isolates_its_trials(plan: Path) -> None:
+    assert main.main(["campaign", "plan", "--isolate", WITHOUT]) == 1
+    study = plan.parent / "runs" / "plan" / "tiny_mnist" / "study_0"
+    assert [progress.read(study / name).outcome for name in ("trial_1", "trial_2")] == [
+        "STEP_LIMIT",
+        "SUBMISSION_ERROR",
+    ]
+    assert (study / "trial_1" / "output.txt").exists()  # of the worker inside
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--slurm", "time=3"], "--slurm goes with --executor slurm"),
         (["--executor", "slurm", "--slurm", "time"], "'time', expected KEY=VALUE"),
         (["--executor", "slurm", "--devices-per-trial", "2"], "--slurm gpus_per_node=N"),
+        (
+            ["--executor", "slurm", "--slurm", "gpus_per_node=a:2"],
+            "gpus_per_node: expected a number",
+        ),
         (["--jobs", "0"], "'0' is not an integer from 1"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Starts the processes of a trial as torchrun or a script for several hosts does, for tests."""
+"""What the processes of a trial are told; and, for tests, starts them as a script for several hosts does."""
 
 import os
 import socket
@@ -8,6 +8,22 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_SEC = 300  # far above what any of this takes: a hang is a failure
+
+
+def torch_ranks(num_processes: int) -> list[dict[str, str]]:
+    """Variables by which PyTorch's processes on one machine find each other, as torchrun sets them."""
+    of_all = {
+        "MASTER_ADDR": "localhost",
+        "MASTER_PORT": str(_free_port()),
+        "WORLD_SIZE": str(num_processes),
+    }
+    ranks = map(str, range(num_processes))
+    return [of_all | {"RANK": rank, "LOCAL_RANK": rank} for rank in ranks]
+
+
+def _free_port() -> int:
+    with socket.create_server(("", 0)) as server:
+        return server.getsockname()[1]
 
 
 def environments(framework: str, num_processes: int, num_devices: int = 1) -> list[dict[str, str]]:
@@ -23,19 +39,14 @@ def environments(framework: str, num_processes: int, num_devices: int = 1) -> li
     }
     if num_processes == 1:
         return [common]
-    with socket.create_server(("", 0)) as server:
-        port = server.getsockname()[1]
-    if framework == "jax":
-        of_all = {"COORDINATOR_ADDRESS": f"localhost:{port}", "NUM_PROCESSES": str(num_processes)}
-        of_each = [of_all | {"PROCESS_ID": str(index)} for index in range(num_processes)]
-        return [common | {f"JAX_{name}": v for name, v in each.items()} for each in of_each]
+    if framework == "pytorch":
+        return [common | told for told in torch_ranks(num_processes)]
     of_all = {
-        "MASTER_ADDR": "localhost",
-        "MASTER_PORT": str(port),
-        "WORLD_SIZE": str(num_processes),
+        "COORDINATOR_ADDRESS": f"localhost:{_free_port()}",
+        "NUM_PROCESSES": str(num_processes),
     }
-    ranks = [{"RANK": str(index), "LOCAL_RANK": str(index)} for index in range(num_processes)]
-    return [common | of_all | each for each in ranks]
+    of_each = [of_all | {"PROCESS_ID": str(index)} for index in range(num_processes)]
+    return [common | {f"JAX_{name}": v for name, v in each.items()} for each in of_each]
 
 
 def run(program: list[str], told: list[dict[str, str]], out: Path) -> list[int]:
