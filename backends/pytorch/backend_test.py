@@ -19,6 +19,7 @@ from backends.pytorch.workload import Workload
 from inputs import pipeline
 from spec import loading, rng, submission_pb2
 from spec.interface import ForwardPassMode, LossType, ParameterType
+from spec.workload_pb2 import Workload as Message
 
 EVAL = Pass(train=False)
 
@@ -223,3 +224,70 @@ def test_reference_work_is_the_same_at_every_call() -> None:
     last = placement.reference_step(placement.reference_step(first))
     assert last.shape == (placement.REFERENCE_SIZE, placement.REFERENCE_SIZE)
     np.testing.assert_allclose(np.asarray(last), np.asarray(first), rtol=1e-3)
+
+
+def copied(name: str) -> Message:
+    message = Message()
+    message.CopyFrom(loading.load_workload(name))
+    return message
+
+
+def passes(workload: Workload, model: Any, batch: Any) -> dict[str, torch.Tensor]:
+    """What two training passes and one evaluation pass leave behind."""
+    found = {}
+    for mode in (ForwardPassMode.TRAIN, ForwardPassMode.TRAIN, ForwardPassMode.EVAL):
+        train = mode == ForwardPassMode.TRAIN
+        logits, _ = workload.model_fn(model, batch, None, mode, np.zeros(2, np.uint32), train)
+        if train:
+            workload.loss_fn(batch["targets"], logits, batch.get("weights"))["summed"].backward()
+        found[mode.name] = logits.detach()
+    found |= {name: parameter.grad for name, parameter in model.named_parameters()}
+    return found | {name: buffer.clone() for name, buffer in model.named_buffers()}
+
+
+@pytest.mark.parametrize("name", ["tiny/imagenet_resnet", "tiny/fastmri", "tiny/wmt"])
+def test_models_to_be_compiled_are_one_graph(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = Message()
+    message.CopyFrom(loading.load_workload(name))
+    message.torch_compile = True
+    workload = Workload(message, "v0.6")
+    batch = placement.place_batch(next(pipeline.train_batches(message, 0, 8)))
+    key = np.array([1, 2], np.uint32)
+    compiled = []
+
+    def trace(model: torch.nn.Module) -> None:
+        """Compilation less the making of kernels, which takes a minute."""
+        compiled.append(model)
+        original(model, backend="eager", fullgraph=True)
+
+    original = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", trace)
+    model, _ = workload.init_model_fn(key)
+    assert compiled == [model]
+    eager = passes(workload, model, batch)  # on a CPU
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "0")  # on a GPU
+    with torch._dynamo.config.patch(disable=False):
+        traced = passes(workload, workload.init_model_fn(key)[0], batch)
+    assert traced.keys() == eager.keys()
+    for what, value in eager.items():
+        torch.testing.assert_close(traced[what], value, rtol=0, atol=0, msg=what)
+
+
+def test_what_is_not_to_be_compiled_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.nn.Module, "compile")
+    key = np.array([1, 2], np.uint32)
+    Workload(loading.load_workload("tiny/mnist"), "v0.6").init_model_fn(key)
+    mnist = loading.load_workload("mnist")
+    Workload(mnist, "v0.6", shared_masks=True).init_model_fn(key)
+    with pytest.raises(AttributeError, match="compile"):
+        Workload(mnist, "v0.6").init_model_fn(key)
+
+
+def test_a_cpu_ignores_compilation_in_submissions(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> Any:
+        raise AssertionError("compiled")
+
+    monkeypatch.delenv("TORCHDYNAMO_DISABLE", raising=False)
+    placement.configure(loading.load_workload("tiny/mnist").precision)
+    double = torch.compile(lambda x: 2 * x, backend=fail)
+    assert float(double(torch.tensor(2.0))) == 4

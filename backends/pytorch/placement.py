@@ -21,7 +21,11 @@ MATMUL_PRECISIONS = {Precision.IEEE_FLOAT32: "highest", Precision.TF32: "high"}
 
 
 def configure(precision: Precision) -> None:
-    """Sets the process-wide switches that the workload asks for."""
+    """Sets the process-wide switches that the workload asks for, and that the device does."""
+    if not torch.cuda.is_available():
+        # torch.compile does nothing then, of models and in submissions. On a CPU it would take
+        # minutes, and needs a C++ compiler.
+        os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
     tf32 = precision.matmul == Precision.TF32
     torch.set_float32_matmul_precision(MATMUL_PRECISIONS[precision.matmul])
     torch.backends.cudnn.allow_tf32 = tf32

@@ -117,11 +117,18 @@ class Workload(WorkloadInterface):
     def import_model(
         self, params: dict[str, np.ndarray], state: dict[str, np.ndarray]
     ) -> tuple[nn.Module, None]:
-        """The model from canonical arrays by canonical name."""
+        """The model from canonical arrays by canonical name.
+
+        Where the workload says so torch.compile compiles it, on a GPU, with its first pass. With shared
+        masks, which are NumPy's, it does not.
+        """
         model = self.abstract_model().to_empty(device=placement.device())
         _set_constants(model)
         self.fill_model(model, params, state)
-        return Replica(model) if placement.num_ranks() > 1 else model, None
+        held = Replica(model) if placement.num_ranks() > 1 else model
+        if self.message.torch_compile and not self._keep_mask:
+            held.compile()
+        return held, None
 
     def fill_model(
         self, model: nn.Module, params: dict[str, np.ndarray], state: dict[str, np.ndarray]
