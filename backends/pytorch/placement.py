@@ -31,6 +31,8 @@ def configure(precision: Precision) -> None:
     torch.backends.cudnn.allow_tf32 = tf32
     torch.backends.cudnn.benchmark = not precision.deterministic
     torch.use_deterministic_algorithms(precision.deterministic)
+    if precision.deterministic:  # cuBLAS reads it at its first product
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # Filling new memory would find reads before writes, at the cost of every operation.
     torch.utils.deterministic.fill_uninitialized_memory = False
 
