@@ -96,7 +96,7 @@ const ENDING_COLOURS = {
 function ledgerSection() {
   const total = (s) => {
     const sums = {};
-    for (const cell of DATA.endings[s])
+    for (const cell of [...DATA.endings[s], DATA.otherEndings[s]])
       for (const [name, n] of Object.entries(cell)) sums[name] = (sums[name] ?? 0) + n;
     return sums;
   };

@@ -1,5 +1,6 @@
 """Builds the page: data of a leaderboard, a template and its scripts in one HTML file."""
 
+import collections
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -74,6 +75,7 @@ def page_data(result: Report, audit: Sequence[Finding] | None = None) -> dict[st
         "intervals": _intervals(result),
         "studySec": _numbers(board.study_sec, 4),
         "endings": _endings(board),
+        "otherEndings": _other_endings(board),
         "endingNames": [ending.value for ending in Ending],
         "crashes": [ending.value for ending in Ending if ending in CRASHES],
         "cost": _costs(board),
@@ -131,7 +133,7 @@ def _numbers(values: Array, digits: int) -> list:
 
 
 def _endings(board: Board) -> list[list[dict[str, int]]]:
-    """Number of trials by how they ended, for each submission and workload."""
+    """Number of trials by how they ended, for each submission and workload that counts."""
     rows = {name: i for i, name in enumerate(board.submissions)}
     columns = {name: i for i, name in enumerate(board.workloads)}
     counts: list[list[dict[str, int]]] = [[{} for _ in columns] for _ in rows]
@@ -140,6 +142,15 @@ def _endings(board: Board) -> list[list[dict[str, int]]]:
             cell = counts[rows[trial.submission]][columns[trial.workload]]
             cell[ended.ending.value] = cell.get(ended.ending.value, 0) + 1
     return counts
+
+
+def _other_endings(board: Board) -> list[dict[str, int]]:
+    """Number of trials of each submission by how they ended, on workloads that make up no score."""
+    counts = {name: collections.Counter[str]() for name in board.submissions}
+    for trial, ended in zip(board.trials, board.outcomes, strict=True):
+        if trial.submission in counts and trial.workload not in board.workloads:
+            counts[trial.submission][ended.ending.value] += 1
+    return list(map(dict, counts.values()))
 
 
 def _costs(board: Board) -> list[dict[str, float]]:

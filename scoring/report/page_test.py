@@ -17,7 +17,7 @@ from scoring.report import page as pages
 from scoring.report.page import page, page_data
 from scoring.rules import resolve
 from scoring.tables import report
-from scoring.testing import make_board, make_trials, rules_v05
+from scoring.testing import make_board, make_trial, make_trials, rules_v05
 from scoring.times import Method
 from spec.loading import load_ruleset
 
@@ -70,6 +70,22 @@ def test_data_holds_misses_and_gaps() -> None:
     names = [workload["name"] for workload in data["workloads"]]
     assert row[names.index("ogbg")] == [300, -1, -1]
     assert row[names.index("wmt")] == [None, None, None]
+
+
+def test_the_ledger_and_the_cost_count_every_trial(chromium: str, tmp_path: Path) -> None:
+    """Of a submission that counts: also on a variant that was not drawn and on an unknown workload."""
+    times = {"one": {"ogbg": [100.0, inf], "ogbg_gelu": [100.0, 100, inf]}}
+    trials = make_trials(times, rules_v05(["ogbg", "ogbg_gelu"]))
+    trials.append(make_trial([0.2], submission="one", workload="mine"))
+    board = assess(trials, resolve(load_ruleset("v0.5", "external"), trials))
+    data = embedded(page_of(board))
+    assert data["otherEndings"] == [
+        {"target reached": 2, "budget exhausted": 1, "unknown workload": 1}
+    ]
+    assert data["cost"][0]["trials"] == 6
+    document = opened(chromium, tmp_path, page_of(board))
+    ledger = document[document.index('id="ledger"') : document.index('id="cost"')]
+    assert re.findall(r"<td[^>]*>([0-9]+)</td>", ledger) == ["3", "2", "1", "6"]
 
 
 def test_curves_are_thinned_to_the_room_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
