@@ -162,15 +162,15 @@ def natural(label: str) -> tuple[tuple[int, int, str], ...]:
 def without_superseded(columns: Mapping[str, Array]) -> tuple[dict[str, Array], int]:
     """Leaves out the rows that a run resumed after a preemption wrote again, and says how many.
 
-    A resumed run goes back to a checkpoint; what an earlier run logged from the resumed run's first
-    row on did not happen on the timeline that counts.
+    Rows are appended: where the count rises, a resumed run begins. It went back to a checkpoint; of
+    the rows above, those from its first step on did not happen on the timeline that counts.
     """
     step, run = columns.get(STEP, NO_ROWS), columns.get(PREEMPTION, NO_ROWS)
-    if len(run) != len(step) or not run.size or run[0] == run[-1] == run.max():
-        return dict(columns), 0
     keep = np.ones(len(step), bool)
-    for later in np.unique(run)[1:]:
-        keep &= ~((run < later) & (step >= step[run == later].min()))
+    for first in np.flatnonzero(run[1:] > run[:-1]) + 1:
+        keep[:first] &= step[:first] < step[first]
+    if keep.all():
+        return dict(columns), 0
     return {name: values[keep] for name, values in columns.items()}, int((~keep).sum())
 
 

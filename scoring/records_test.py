@@ -43,6 +43,12 @@ def test_without_preemption_nothing_goes() -> None:
     assert (len(kept[STEP]), num) == (3, 0)
 
 
+@pytest.mark.parametrize("runs", [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
+def test_a_wrong_count_supersedes_no_row_below_it(runs: list[float]) -> None:
+    kept, num = records.without_superseded(columns([1, 5, 9, 12], runs))
+    assert (kept[STEP].tolist(), num) == ([1, 5, 9, 12], 0)
+
+
 def test_problems_of_a_file_are_told_up_to_a_number_and_counted_after_it() -> None:
     ledger = Ledger()
     ledger.note("a", "an oddity")

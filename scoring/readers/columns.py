@@ -16,6 +16,7 @@ LARGE = 2**18  # bytes, from which on it pays to load a faster reader
 BLOCK = 2**18  # characters that are taken apart at once, and at most in a header
 MAX_LEFT_OUT = 100_000  # rows, after which a file is given up
 COUNTERS = (STEP, TIME, "score", PREEMPTION)  # never negative, infinite or absent
+WHOLE = (STEP, PREEMPTION)
 # Python reads more as a number: underscores, digits of all scripts, spaces.
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|nan|NaN|[+-]?inf")
 IN_NUMBERS = b"0123456789.+-eEinfaN"
@@ -132,7 +133,7 @@ def _read_flawless(
         num_empty = frame[name].null_count()
         if np.isfinite(values).sum() + num_empty != len(values):
             return None
-        if name in COUNTERS and (num_empty or (values < 0).any()):
+        if name in COUNTERS and (num_empty or _impossible(values, name).any()):
             return None
     numbers[LINE] = np.arange(2, num_lines + 1, dtype=float)
     if not texts:
@@ -205,8 +206,15 @@ def _check_counter(
     values: Array, name: str, lines: Sequence[int], bad: np.ndarray, origin: str, ledger: Ledger
 ) -> None:
     """Marks rows whose counter is impossible: a negative or infinite time would decide a score."""
-    impossible = ~((values >= 0) & np.isfinite(values)) & ~bad
+    impossible = _impossible(values, name) & ~bad
+    kind = "whole" if name in WHOLE else "finite"
     for row in impossible.nonzero()[0]:
-        what = f"row left out: {name} is {values[row]:g}, expected a finite number from 0"
+        what = f"row left out: {name} is {values[row]:g}, expected a {kind} number from 0"
         ledger.error(origin, what, lines[row])
     bad |= impossible
+
+
+def _impossible(values: Array, name: str) -> np.ndarray:
+    """Which values no counter of this name can have."""
+    possible = (values >= 0) & np.isfinite(values)
+    return ~(possible & (values == np.floor(values))) if name in WHOLE else ~possible

@@ -9,10 +9,22 @@ import math
 import re
 from collections.abc import Mapping
 
+import numpy as np
+
 from scoring.readers.columns import read_columns
 from scoring.readers.files import Folder, decompressed
 from scoring.readers.rows import LINE, checked, known_target
-from scoring.records import PREEMPTION, STEP, TIME, Array, Facts, Ledger, Trial, without_superseded
+from scoring.records import (
+    NO_ROWS,
+    PREEMPTION,
+    STEP,
+    TIME,
+    Array,
+    Facts,
+    Ledger,
+    Trial,
+    without_superseded,
+)
 
 TRIAL = re.compile(r"trial_\d+")  # the official reader asks for this beginning and no more
 WORKLOAD = re.compile(r"(.+)_(jax|pytorch)")
@@ -120,6 +132,7 @@ def _read_evaluations(folder: Folder, name: str, workload: str, ledger: Ledger) 
         ledger.error(origin, f"has no column {target[0]}; no row can attain the target", 1)
     if data.count(b"\n") == 1:
         ledger.error(origin, "has a header and no row; the runner writes both at once", 1)
+    _check_preemptions(columns.get(PREEMPTION, NO_ROWS), columns[LINE], origin, ledger)
     columns, num_superseded = without_superseded(columns)
     if num_superseded:
         ledger.note(origin, f"{num_superseded} rows left out: written again after a preemption")
@@ -136,6 +149,17 @@ def _compare(
         both = f"`score` is {float(score[row])!r} and `{TIME}` {float(submission_time[row])!r}"
         more = f" in {differ.size} rows" if differ.size > 1 else ""
         ledger.error(origin, f"{both}; `score` counts{more}", int(lines[row]))
+
+
+def _check_preemptions(counts: Array, lines: Array, origin: str, ledger: Ledger) -> None:
+    """Reports the first row where the number of preemptions falls. Rows are appended, by one run
+    after the other: their order tells what was written again, and a wrong count loses nothing.
+    """
+    falls = np.flatnonzero(counts[1:] < counts[:-1]) + 1
+    if falls.size:
+        row = falls[0]
+        what = f"{PREEMPTION} is {counts[row]:g} after {counts[row - 1]:g}, and never falls"
+        ledger.error(origin, f"{what}; the order of rows counts", int(lines[row]))
 
 
 def _is_used(column: str) -> bool:

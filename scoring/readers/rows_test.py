@@ -81,6 +81,24 @@ def test_rows_in_order_again_after_a_preemption_are_no_error(tmp_path: Path) -> 
     assert not errors(ledger)
 
 
+def test_one_wrong_preemption_count_is_an_error_and_costs_no_row(tmp_path: Path) -> None:
+    folder = write_trial(make_trial([0.4, 0.3, 0.2]), tmp_path)
+    ledger = rewritten(folder, lambda text: text.replace(",11,0,", ",11,1,"))
+    assert ledger.trials[0].times_sec.tolist() == [100, 200, 300]
+    (error,) = errors(ledger)
+    assert f"{folder}/eval_measurements.csv:4: preemption_count is 0 after 1" in error
+
+
+@pytest.mark.parametrize("cell", ["0.5", "10.5"])
+def test_a_count_or_step_that_is_not_whole_leaves_its_row_out(tmp_path: Path, cell: str) -> None:
+    folder = write_trial(make_trial([0.3, 0.2, 0.1]), tmp_path)
+    cells = f",11,{cell}," if cell == "0.5" else f",{cell},0,"
+    ledger = rewritten(folder, lambda text: text.replace(",11,0,", cells))
+    assert ledger.trials[0].times_sec.tolist() == [100, 300]
+    (error,) = errors(ledger)
+    assert f"is {cell}, expected a whole number from 0" in error
+
+
 @pytest.mark.parametrize("count", ["", "nan"])
 def test_a_row_without_its_preemption_count_is_left_out(tmp_path: Path, count: str) -> None:
     folder = write_trial(make_trial([0.3, 0.2]), tmp_path)
