@@ -97,6 +97,7 @@ def assess(
     any_time = method == "official"
     if method == "official":
         rules = as_official(rules)
+        trials = [trial.with_all_rows for trial in trials]
     known = rules.workloads
     hits = [
         times.first_hit(trial, known[trial.workload], any_time=any_time)

@@ -78,13 +78,17 @@ def _without_copies(trials: Sequence[Trial], ledger: Ledger) -> list[Trial]:
 
 
 def _order_of_copies(trial: Trial) -> tuple[object, ...]:
-    columns = [(name, trial.columns[name].tobytes()) for name in sorted(trial.columns)]
+    columns = [
+        (name, values.tobytes())
+        for rows in (trial.columns, trial.as_written or {})
+        for name, values in sorted(rows.items())
+    ]
     return (-_num_facts(trial), columns, repr(trial.facts), trial.origin)
 
 
 def _num_facts(trial: Trial) -> int:
     facts = (getattr(trial.facts, field.name) for field in dataclasses.fields(Facts))
-    return len(trial.columns) + sum(fact not in (None, "") for fact in facts)
+    return len(trial.columns) + len(trial.as_written or ()) + sum(fact not in (None, "") for fact in facts)
 
 
 def _same_evaluations(a: Trial, b: Trial) -> bool:

@@ -67,6 +67,8 @@ class Trial:
     columns: Mapping[str, Array]
     origin: str
     facts: Facts = Facts()
+    # With the rows that were written again after a preemption; None where there are none.
+    as_written: Mapping[str, Array] | None = None
 
     @property
     def times_sec(self) -> Array:
@@ -91,6 +93,13 @@ class Trial:
         if self.facts.loop_ended is not None or not self.num_evaluations:
             return bool(self.facts.loop_ended)
         return self.final_time_sec > self.times_sec[-1]
+
+    @property
+    def with_all_rows(self) -> "Trial":
+        """The trial with all of its rows as they were written, in that order."""
+        if self.as_written is None:
+            return self
+        return dataclasses.replace(self, columns=self.as_written, as_written=None)
 
     @property
     def key(self) -> tuple[str, str, str, str]:

@@ -62,7 +62,8 @@ def first_hit(
     times = trial.times_sec
     if not hits[row] or not (any_time or times[row] <= rules.budget_sec):
         return MISS
-    earliest = float(times[row - 1]) if row else 0.0
+    before = times[:row]  # none later, unless rows were written again
+    earliest = float(before[before <= times[row]].max(initial=0))
     return Hit(row, float(trial.columns[STEP][row]), float(times[row]), earliest)
 
 

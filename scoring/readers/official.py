@@ -57,9 +57,10 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
     flags = _newest_json(folder, "flags_", ledger)
     workload = _workload(match[1], flags)
     columns: dict[str, Array] = {}
+    as_written = None
     names = [name for name in (EVALUATIONS, f"{EVALUATIONS}.xz") if name in folder.files]
     if names:
-        columns = _read_evaluations(folder, names[0], workload, ledger)
+        columns, as_written = _read_evaluations(folder, names[0], workload, ledger)
     ledger.trials.append(
         Trial(
             submission=TIMESTAMP.sub("", study.parent.name),
@@ -72,6 +73,7 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
             facts=dataclasses.replace(
                 _facts(folder, meta, flags, ledger), made_for=_made_for(folder, meta, flags)
             ),
+            as_written=as_written,
         )
     )
 
@@ -107,14 +109,17 @@ def _made_for(
     )
 
 
-def _read_evaluations(folder: Folder, name: str, workload: str, ledger: Ledger) -> dict[str, Array]:
+def _read_evaluations(
+    folder: Folder, name: str, workload: str, ledger: Ledger
+) -> tuple[dict[str, Array], dict[str, Array] | None]:
+    """The columns of a trial, and those as written if rows were written again."""
     origin = f"{folder.origin}/{name}"
     data = decompressed(folder, name, ledger)
     if data is None:
-        return {}
+        return {}, None
     columns, _ = read_columns(data, origin, ledger, is_number=_is_used)
     if not columns:
-        return {}
+        return {}, None
     # The official scorer reads the time from `score`; the two columns are equal in every published
     # log.
     time = columns.pop("score", None)
@@ -126,17 +131,20 @@ def _read_evaluations(folder: Folder, name: str, workload: str, ledger: Ledger) 
     missing = {STEP, TIME} - columns.keys()
     if missing:
         ledger.error(origin, f"has no column {' or '.join(sorted(missing))}; no row counts", 1)
-        return {}
+        return {}, None
     target = known_target(workload)
     if target is not None and target[0] not in columns:
         ledger.error(origin, f"has no column {target[0]}; no row can attain the target", 1)
     if data.count(b"\n") == 1:
         ledger.error(origin, "has a header and no row; the runner writes both at once", 1)
     _check_preemptions(columns.get(PREEMPTION, NO_ROWS), columns[LINE], origin, ledger)
-    columns, num_superseded = without_superseded(columns)
+    kept, num_superseded = without_superseded(columns)
+    as_written = None
     if num_superseded:
-        ledger.note(origin, f"{num_superseded} rows left out: written again after a preemption")
-    return checked(columns, target, origin, ledger)
+        as_written = {name: values for name, values in columns.items() if name != LINE}
+        what = f"{num_superseded} rows were written again after a preemption: they count once"
+        ledger.note(origin, f"{what}, under --method official as often as they are there")
+    return checked(kept, target, origin, ledger), as_written
 
 
 def _compare(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scoring.board import assess
 from scoring.export import write_trial
 from scoring.readers.logs import read_logs
 from scoring.records import Ledger
@@ -79,6 +80,24 @@ def test_rows_in_order_again_after_a_preemption_are_no_error(tmp_path: Path) -> 
     ledger = rewritten(folder, lambda text: text + "".join(rows))
     assert ledger.trials[0].times_sec.tolist() == [100, 190, 290]
     assert not errors(ledger)
+
+
+def test_the_official_method_takes_rows_that_were_written_again_as_they_stand(
+    tmp_path: Path,
+) -> None:
+    """A hit that the run resumed from an earlier checkpoint did not repeat, and a later one."""
+    folder = write_trial(make_trial([0.4, 0.3, 0.1]), tmp_path)
+    again = write_trial(make_trial([0.4, 0.3, 0.3, 0.1], [100, 190, 290, 390]), tmp_path / "again")
+    rows = (again / "eval_measurements.csv").read_text().splitlines(keepends=True)[2:]
+    rows = [row.replace("1,0,", "1,1,", 1) for row in rows]
+    ledger = rewritten(folder, lambda text: text + "".join(rows))
+    (problem,) = ledger.problems
+    assert "2 rows were written again" in problem.text and not problem.is_error
+    found = {}
+    for method in ("documented", "official"):
+        board = assess(ledger.trials, rules_v05(["criteo1tb"]), method=method)  # type: ignore[arg-type]
+        found[method] = (board.time_sec.item(), board.hits[0].row, board.hits[0].earliest_sec)
+    assert found == {"documented": (390, 3, 290), "official": (300, 2, 200)}
 
 
 def test_one_wrong_preemption_count_is_an_error_and_costs_no_row(tmp_path: Path) -> None:
