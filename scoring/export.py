@@ -62,7 +62,7 @@ def write_trial(trial: Trial, root: Path) -> Path:
     rows = evaluation_rows(trial)
     if rows:
         header = sorted(rows[0])
-        write_text(folder / EVALUATIONS, _csv(header, rows))
+        write_text(folder / EVALUATIONS[0], _csv(header, rows))
     if trial.loop_ended and rows:
         end = {STEP: trial.facts.final_step, "score": trial.facts.final_time_sec, PREEMPTION: 0}
         write_text(folder / "measurements.csv", _csv(sorted(rows[0]), [*rows, end]))

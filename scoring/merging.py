@@ -3,18 +3,17 @@ name for each submission.
 """
 
 import dataclasses
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from scoring.readers.official import STUDY
 from scoring.readers.rows import target_of
 from scoring.records import STEP, TIME, Facts, Ledger, Trial, natural
 from scoring.times import meets
 from spec import workload_pb2
 from spec.loading import SpecError, load_workload
 
-STUDY = re.compile(r"study_\d+")
 LAST_DIGITS = 1e-12  # relative error of any number in an official log
 ROUNDED = 1e-6  # of a loss in a tidy table, where it is not the target
 

@@ -14,6 +14,7 @@ from scoring.records import NO_ROWS, PREEMPTION, STEP, TIME, Array, Ledger
 LFS_POINTER = b"version https://git-lfs"
 LARGE = 2**18  # bytes, from which on it pays to load a faster reader
 BLOCK = 2**18  # characters that are taken apart at once, and at most in a header
+MAX_HEADER_BYTES = 2**16
 MAX_LEFT_OUT = 100_000  # rows, after which a file is given up
 COUNTERS = (STEP, TIME, "score", PREEMPTION)  # never negative, infinite or absent
 WHOLE = (STEP, PREEMPTION)
@@ -60,6 +61,12 @@ def read_columns(
             ledger.error(origin, what, line + len(rows))
             break
     return {name: np.concatenate([NO_ROWS, *parts]) for name, parts in numbers.items()}, runs
+
+
+def header_of(data: bytes) -> set[str]:
+    """The names in the first line of what may be a csv."""
+    start = data[:MAX_HEADER_BYTES].partition(b"\n")[0]
+    return set(start.decode("utf-8-sig", "replace").strip().split(","))
 
 
 def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:

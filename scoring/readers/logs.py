@@ -37,7 +37,7 @@ def collect(places: Iterable[Path]) -> Ledger:
     """All trials as found, of whatever ruleset: copies, re-runs and namesakes are not told apart."""
     ledger = Ledger()
     tables: list[tuple[Folder, str]] = []
-    for place in sorted(set(places)):
+    for place in sorted(set(map(_whole, places))):
         if not os.path.exists(place):  # False too where a folder above cannot be read
             ledger.error(str(place), "does not exist")
             continue
@@ -47,16 +47,26 @@ def collect(places: Iterable[Path]) -> Ledger:
     return ledger
 
 
+def _whole(place: Path) -> Path:
+    """A file of an official trial stands for its folder: the others say what it does not."""
+    is_part = os.path.isfile(place) and not os.path.islink(place)
+    return place.parent if is_part and official.is_trial(place.resolve().parent) else place
+
+
 def _read_folder(folder: Folder, ledger: Ledger, tables: list[tuple[Folder, str]]) -> None:
+    """Reads the log in a folder, and finds the csv files that may be tables."""
     if events.FILE in folder.files:
         events.read_trial(folder, ledger)
-    elif official.is_trial(folder):
-        official.read_trial(folder, ledger)
-    elif official.is_stray(folder):
+        return
+    if official.is_stray(folder.path):
         place = folder.origin.rpartition("/")[0]
         ledger.note(place, "ignored: trials outside of a folder <workload>_<jax|pytorch>")
-    else:
-        tables += [(folder, name) for name in folder.files if name.endswith((".csv", ".csv.xz"))]
+        return
+    names = [name for name in folder.files if name.endswith((".csv", ".csv.xz"))]
+    if official.is_trial(folder.path):
+        official.read_trial(folder, ledger)
+        names = [name for name in names if name not in official.CSV_FILES]
+    tables += [(folder, name) for name in names]
 
 
 def _ahead(
@@ -94,6 +104,8 @@ def _read_tables(tables: list[tuple[Folder, str]], ledger: Ledger) -> None:
                     "is no table of evaluations or trials: not fetched, empty, or without a column"
                 )
                 ledger.error(origin, f"{what} it needs", 1)
+            elif name in official.EVALUATIONS or official.holds_evaluations(data):
+                ledger.error(origin, f"is not read: evaluations, expected as {official.LAYOUT}", 1)
             else:
                 ledger.note(origin, "ignored: a csv that is no table of evaluations or trials")
     tidy.join(rows, evaluations, ledger)

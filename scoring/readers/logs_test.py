@@ -3,6 +3,7 @@
 import functools
 import itertools
 import json
+import lzma
 import math
 import operator
 from pathlib import Path
@@ -75,6 +76,56 @@ def test_irregular_layouts_are_survived(tmp_path: Path) -> None:
     ]
     assert not errors(ledger)
     assert [p.path for p in ledger.problems] == [str(study)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("eval_measurements.csv", "eval_measurement.csv"),
+        ("eval_measurements.csv", "Eval_measurements.csv"),
+        ("criteo1tb_jax", "criteo1tb"),
+        ("criteo1tb_jax", "criteo1tb_JAX"),
+        ("trial_1", "Trial_1"),
+    ],
+)
+def test_evaluations_under_another_name_or_place_are_an_error(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    folder = write_trial(make_trial([0.2]), tmp_path)
+    path = folder / "eval_measurements.csv"
+    moved = Path(str(path).replace(old, new))
+    moved.parent.mkdir(parents=True, exist_ok=True)
+    path.rename(moved)
+    ledger = read_logs([tmp_path])
+    assert not any(trial.num_evaluations for trial in ledger.trials)
+    (error,) = errors(ledger)
+    assert error.startswith(f"{moved}:1: is not read: evaluations, expected as <submission>")
+
+
+def test_both_forms_of_one_log_are_read_and_compared(tmp_path: Path) -> None:
+    folder = write_trial(make_trial([0.3, 0.2]), tmp_path)
+    path = folder / "eval_measurements.csv"
+    other = folder / "eval_measurements.csv.xz"
+    other.write_bytes(lzma.compress(path.read_bytes()))
+    ledger = read_logs([tmp_path])
+    (trial,) = ledger.trials
+    (problem,) = ledger.problems
+    assert (trial.origin, problem.path) == (str(folder), str(other))
+    assert problem.text == f"left out: the same evaluations as {folder}"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    ledger = read_logs([tmp_path])
+    assert [trial.num_evaluations for trial in ledger.trials] == [1, 2]
+    (problem,) = ledger.problems
+    assert problem.text == f"another log of the same trial also counts: {other}"
+
+
+def test_files_given_one_by_one_are_read_as_their_trial(tmp_path: Path) -> None:
+    facts = Facts(loop_ended=True, final_time_sec=250.0, final_step=25)
+    folder = write_trial(make_trial([0.3, 0.2], facts=facts), tmp_path)
+    for names in (["eval_measurements.csv", "measurements.csv"], ["measurements.csv"]):
+        ledger = read_logs([folder / name for name in names])
+        (trial,) = ledger.trials
+        assert (trial.num_evaluations, trial.facts) == (2, facts) and not ledger.problems
 
 
 def test_timestamped_siblings_belong_to_the_submission(tmp_path: Path) -> None:

@@ -1,17 +1,15 @@
-"""Trials in the layout of the official runner:
-
-<submission>/<study>/<workload>_<jax|pytorch>/trial_<k>/eval_measurements.csv
-"""
+"""Trials in the layout of the official runner, see LAYOUT."""
 
 import dataclasses
 import json
 import math
 import re
 from collections.abc import Mapping
+from pathlib import PurePath
 
 import numpy as np
 
-from scoring.readers.columns import read_columns
+from scoring.readers.columns import header_of, read_columns
 from scoring.readers.files import Folder, decompressed
 from scoring.readers.rows import LINE, checked, known_target
 from scoring.records import (
@@ -26,56 +24,68 @@ from scoring.records import (
     without_superseded,
 )
 
+LAYOUT = "<submission>/<study>/<workload>_<jax|pytorch>/trial_<k>/eval_measurements.csv"
 TRIAL = re.compile(r"trial_\d+")  # the official reader asks for this beginning and no more
+STUDY = re.compile(r"study_\d+")
 WORKLOAD = re.compile(r"(.+)_(jax|pytorch)")
 TUNINGS = ("external_tuning", "self_tuning")
 TIMESTAMP = re.compile(r"-\d{4}-\d{2}-\d{2}-\d{2}-\d{2}-\d{2}$")  # of a re-run beside the first run
 MAX_JSON_BYTES = 2**22
-EVALUATIONS = "eval_measurements.csv"
+EVALUATIONS = ("eval_measurements.csv", "eval_measurements.csv.xz")
+CSV_FILES = (*EVALUATIONS, "measurements.csv")  # of a trial
 # Key among the metadata that the official runner does not write: for example v0.6.
 RULES_VERSION = "ruleset.version"
 # Cells of the row that the runner writes when its loop has ended.
 LAST_ROW = {STEP, "score", PREEMPTION}
 
 
-def is_trial(folder: Folder) -> bool:
-    """Whether the folder's place is that of a trial. One without files crashed early."""
-    return bool(TRIAL.match(folder.path.name) and WORKLOAD.fullmatch(folder.path.parent.name))
+def is_trial(path: PurePath) -> bool:
+    """Whether this is the place of a trial's folder. One without files crashed early."""
+    return bool(TRIAL.match(path.name) and WORKLOAD.fullmatch(path.parent.name))
 
 
-def is_stray(folder: Folder) -> bool:
-    """Whether the folder looks like a trial in a place that belongs to no workload."""
-    return bool(TRIAL.match(folder.path.name)) and not is_trial(folder)
+def is_stray(path: PurePath) -> bool:
+    """Whether this is the place of a trial that belongs to no workload: directly in a study."""
+    return bool(TRIAL.match(path.name) and STUDY.fullmatch(path.parent.name))
+
+
+def holds_evaluations(data: bytes) -> bool:
+    """Whether a csv, whatever its name and place, is what the runner writes of a trial."""
+    header = header_of(data)
+    return STEP in header and any(name.startswith("validation/") for name in header)
 
 
 def read_trial(folder: Folder, ledger: Ledger) -> None:
-    """Adds the folder's trial to the ledger."""
+    """Adds the folder's trial to the ledger. Its evaluations and a compressed form of them, where
+    there are both, are two logs of one trial, to be compared as such.
+    """
     match = WORKLOAD.fullmatch(folder.path.parent.name)
     assert match is not None
     study = folder.path.parent.parent
     meta = _newest_json(folder, "meta_data_", ledger)
     flags = _newest_json(folder, "flags_", ledger)
     workload = _workload(match[1], flags)
-    columns: dict[str, Array] = {}
-    as_written = None
-    names = [name for name in (EVALUATIONS, f"{EVALUATIONS}.xz") if name in folder.files]
-    if names:
-        columns, as_written = _read_evaluations(folder, names[0], workload, ledger)
-    ledger.trials.append(
-        Trial(
-            submission=TIMESTAMP.sub("", study.parent.name),
-            workload=workload,
-            study=study.name,
-            trial=folder.path.name,
-            framework=match[2],
-            columns=columns,
-            origin=folder.origin,
-            facts=dataclasses.replace(
-                _facts(folder, meta, flags, ledger), made_for=_made_for(folder, meta, flags)
-            ),
-            as_written=as_written,
-        )
+    trial = Trial(
+        submission=TIMESTAMP.sub("", study.parent.name),
+        workload=workload,
+        study=study.name,
+        trial=folder.path.name,
+        framework=match[2],
+        columns={},
+        origin=folder.origin,
+        facts=dataclasses.replace(
+            _facts(folder, meta, flags, ledger), made_for=_made_for(folder, meta, flags)
+        ),
     )
+    names = [name for name in EVALUATIONS if name in folder.files]
+    if not names:
+        ledger.trials.append(trial)
+    for name in names:
+        columns, as_written = _read_evaluations(folder, name, workload, ledger)
+        origin = folder.origin if name == names[0] else f"{folder.origin}/{name}"
+        ledger.trials.append(
+            dataclasses.replace(trial, columns=columns, as_written=as_written, origin=origin)
+        )
 
 
 def as_folder(workload: str) -> str:

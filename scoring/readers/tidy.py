@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from scoring.readers.columns import LFS_POINTER, NUMBER, Run, read_columns
+from scoring.readers.columns import LFS_POINTER, NUMBER, Run, header_of, read_columns
 from scoring.readers.rows import LINE, checked, known_target
 from scoring.records import EVAL_TIME, STEP, TIME, TOTAL, Facts, Ledger, Trial
 from spec import metrics
@@ -26,7 +26,6 @@ EVALS_NAME = re.compile(r"evals_(v\d\.?\d+)_(external|self)_(.+)")
 IDENTITY = ("workload", "framework", "study", "trial")
 FRAMEWORKS = ("jax", "pytorch", "")  # empty where it is not known
 NUMBERS = (STEP, TIME, EVAL_TIME, TOTAL)
-MAX_HEADER_BYTES = 2**16
 METRICS = ("val_metric", "val_loss")  # of what there is, what scores and checks need
 
 
@@ -43,8 +42,7 @@ class Row:
 
 def kind(data: bytes) -> str | None:
     """`evals`, `trials`, or None for another csv."""
-    start = data[:MAX_HEADER_BYTES].partition(b"\n")[0]
-    header = set(start.decode("utf-8-sig", "replace").strip().split(","))
+    header = header_of(data)
     if {*IDENTITY, STEP, TIME, "val_metric"} <= header:
         return "evals"
     return "trials" if {"submission", *IDENTITY, "has_eval_csv"} <= header else None
