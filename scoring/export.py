@@ -64,7 +64,7 @@ def write_trial(trial: Trial, root: Path) -> Path:
         header = sorted(rows[0])
         write_text(folder / EVALUATIONS[0], _csv(header, rows))
     if trial.loop_ended and rows:
-        end = {STEP: trial.facts.final_step, "score": trial.facts.final_time_sec, PREEMPTION: 0}
+        end = {STEP: trial.final_step, "score": trial.final_time_sec, PREEMPTION: 0}
         write_text(folder / "measurements.csv", _csv(sorted(rows[0]), [*rows, end]))
     if trial.facts.hyperparameters is not None:
         write_text(folder / "hparams.json", json.dumps(trial.facts.hyperparameters, indent=2))

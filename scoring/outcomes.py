@@ -104,9 +104,8 @@ def _divergence(trial: Trial, rules: WorkloadRules) -> str:
 def _end_of_loop(trial: Trial, rules: WorkloadRules) -> Outcome:
     """Which limit a trial met, if it met one."""
     facts = trial.facts
-    time = trial.final_time_sec
-    step = facts.final_step or float(trial.columns[STEP][-1])
-    used = f"{time:.0f} s of a budget of {rules.budget_sec:.0f} s, step {step:.0f}"
+    time, step = trial.final_time_sec, trial.final_step
+    used = f"{time:.0f} s of a budget of {rules.budget_sec:.0f} s, step {step}"
     if time >= rules.budget_sec:
         return Outcome(Ending.BUDGET_EXHAUSTED, used)
     limit = rules.step_limit if facts.are_none else facts.step_limit
@@ -123,7 +122,7 @@ def _end_of_loop(trial: Trial, rules: WorkloadRules) -> Outcome:
     if trial.num_evaluations == 1:
         return Outcome(Ending.ENDED_AFTER_FIRST_EVALUATION, f"{used}; nothing after it")
     if math.isinf(rules.budget_sec):
-        return Outcome(Ending.ENDED_EARLY, f"{time:.0f} s, step {step:.0f}; no budget is known")
+        return Outcome(Ending.ENDED_EARLY, f"{time:.0f} s, step {step}; no budget is known")
     return Outcome(Ending.ENDED_EARLY, f"{used}; nothing after it")
 
 

@@ -83,7 +83,13 @@ class Trial:
     def final_time_sec(self) -> float:
         """Timed seconds as far as the log goes."""
         last = float(self.times_sec[-1]) if self.num_evaluations else 0.0
-        return self.facts.final_time_sec or last
+        return max(self.facts.final_time_sec or 0.0, last)
+
+    @property
+    def final_step(self) -> int:
+        """Steps as far as the log goes."""
+        last = int(self.columns[STEP][-1]) if self.num_evaluations else 0
+        return max(self.facts.final_step or 0, last)
 
     @property
     def loop_ended(self) -> bool:

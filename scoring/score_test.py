@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from scoring import tables
-from scoring.export import write_trials
+from scoring.export import write_trial, write_trials
 from scoring.records import Facts, Problem
 from scoring.score import main
 from scoring.testing import events_text, make_board, make_trial, make_trials, rules_v05
@@ -64,6 +64,17 @@ def test_the_seconds_of_a_trial_are_those_its_evidence_names(tmp_path: Path) -> 
     assert main([str(tmp_path / "logs"), *V05, "--out", str(tmp_path / "out")]) == 0
     (row,) = rows_of(tmp_path / "out" / "trials.csv")
     assert row["timed_sec"] == "50.0" and row["evidence"].startswith("50 s of a budget")
+
+
+def test_measurements_that_end_before_the_evaluations_end_no_trial(tmp_path: Path) -> None:
+    trial = make_trial([0.2] * 4, [10.0, 2500.0, 5000.0, 7500.0])
+    folder = write_trial(trial, tmp_path / "logs")
+    rows = (folder / "eval_measurements.csv").read_text().splitlines(keepends=True)
+    (folder / "measurements.csv").write_text("".join(rows[:3]))
+    asked = ["--on-crash", "refuse", "--out", str(tmp_path / "out")]
+    assert main([str(tmp_path / "logs"), *V05, *asked]) == 0
+    (row,) = rows_of(tmp_path / "out" / "trials.csv")
+    assert (row["outcome"], row["timed_sec"]) == ("budget exhausted", "7500.0")
 
 
 def test_the_same_input_gives_the_same_bytes(logs: Path, tmp_path: Path) -> None:
