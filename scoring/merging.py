@@ -1,9 +1,9 @@
-"""All trials that were found, as those that are scored: in one order, without copies, and with one
-name for each submission.
+"""All trials that were found, as those that are scored: in one order, without copies, and under one
+framework for each submission.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -22,12 +22,11 @@ def merge(ledger: Ledger) -> Ledger:
     """Puts trials in an order that does not depend on how they were found, and names copies.
 
     Exact copies are left out. Different logs of the same trial (re-runs in a sibling folder) all
-    stay. A submission whose workload was evaluated more than once under two frameworks is scored as
-    two: `name [jax]` and `name [pytorch]`.
+    stay.
     """
     result = Ledger(problems=list(ledger.problems))
     by_key: dict[tuple[str, ...], list[Trial]] = {}
-    for trial in ledger.trials:
+    for trial in _with_known_frameworks(ledger.trials):
         by_key.setdefault((*trial.key, trial.framework), []).append(trial)
     num_logs: dict[str, list[int]] = {}
     for (submission, *_), trials in by_key.items():
@@ -43,10 +42,56 @@ def merge(ledger: Ledger) -> Ledger:
         if not STUDY.fullmatch(study):
             text = f"study {study!r} counts, but is not called study_<number>: is it one?"
             result.note(submission, text)
-    result.trials = _split_frameworks(result.trials, result)
-    result.trials.sort(key=lambda trial: (*map(natural, trial.key), trial.framework, trial.origin))
+    result.trials.sort(key=_order)
     result.problems = sorted(set(result.problems))
     return result
+
+
+def by_framework(ledger: Ledger, counted: Collection[str]) -> Ledger:
+    """The ledger with each submission that ran one of the workloads that count under two frameworks,
+    with more than one evaluation, as two: `name [jax]` and `name [pytorch]`.
+    """
+    frameworks = _frameworks(
+        trial for trial in ledger.trials if trial.workload in counted and trial.num_evaluations > 1
+    )  # one evaluation alone is a start that led nowhere
+    mixed = {submission for (submission, _), found in frameworks.items() if len(found) > 1}
+    if not mixed:
+        return ledger
+    trials = [
+        dataclasses.replace(trial, submission=f"{trial.submission} [{trial.framework}]")
+        if trial.submission in mixed
+        else trial
+        for trial in ledger.trials
+    ]
+    result = Ledger(sorted(trials, key=_order), list(ledger.problems))
+    for submission in sorted(mixed):
+        result.note(
+            submission, "logs of two frameworks for one workload: scored as two submissions"
+        )
+    return result
+
+
+def _order(trial: Trial) -> tuple[object, ...]:
+    return (*map(natural, trial.key), trial.framework, trial.origin)
+
+
+def _frameworks(trials: Iterable[Trial]) -> dict[tuple[str, str], set[str]]:
+    """The frameworks that are known of each submission on each workload."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for trial in trials:
+        if trial.framework:
+            found.setdefault((trial.submission, trial.workload), set()).add(trial.framework)
+    return found
+
+
+def _with_known_frameworks(trials: Sequence[Trial]) -> Iterator[Trial]:
+    """The trials; a log without a framework is of the one that others of its submission and
+    workload name, if that is one.
+    """
+    known = _frameworks(trials)
+    for trial in trials:
+        one, *more = known.get((trial.submission, trial.workload), {""})
+        yield trial if trial.framework or more else dataclasses.replace(trial, framework=one)
 
 
 def _check_namesakes(submission: str, num_logs: Sequence[int], ledger: Ledger) -> None:
@@ -123,22 +168,3 @@ def _workload(trial: Trial) -> workload_pb2.Workload | None:
         return load_workload(trial.workload)
     except SpecError:
         return trial.facts.workload
-
-
-def _split_frameworks(trials: Iterable[Trial], ledger: Ledger) -> list[Trial]:
-    trials = list(trials)
-    frameworks: dict[tuple[str, str], set[str]] = {}
-    for trial in trials:
-        if trial.num_evaluations > 1:  # one alone is a start that led nowhere
-            frameworks.setdefault((trial.submission, trial.workload), set()).add(trial.framework)
-    mixed = {submission for (submission, _), found in frameworks.items() if len(found) > 1}
-    for submission in sorted(mixed):
-        ledger.note(
-            submission, "logs of two frameworks for one workload: scored as two submissions"
-        )
-    return [
-        dataclasses.replace(trial, submission=f"{trial.submission} [{trial.framework}]")
-        if trial.submission in mixed
-        else trial
-        for trial in trials
-    ]

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from scoring.merging import merge
+from scoring.merging import by_framework, merge
 from scoring.records import Facts, Ledger, Trial
 from scoring.testing import errors, make_trial, rules_v05
 
@@ -40,23 +40,47 @@ def test_order_of_trials_does_not_matter() -> None:
     assert merged[0] == merged[1] == trials
 
 
+def split(trials: list[Trial], *counted: str) -> list[Trial]:
+    return by_framework(merge(Ledger(trials)), counted or ("criteo1tb",)).trials
+
+
 def test_two_frameworks_on_one_workload_are_two_submissions() -> None:
     trials = [make_trial([0.2, 0.1], framework=name) for name in ("jax", "pytorch")]
     trials.append(make_trial([0.7], workload="fastmri", framework="jax"))
-    merged = merge(Ledger(trials))
-    assert {t.submission for t in merged.trials} == {"adamw [jax]", "adamw [pytorch]"}
-    assert [t.submission for t in merged.trials if t.workload == "fastmri"] == ["adamw [jax]"]
+    found = split(trials)
+    assert [(t.submission, t.workload) for t in found] == [
+        ("adamw [jax]", "criteo1tb"),
+        ("adamw [jax]", "fastmri"),
+        ("adamw [pytorch]", "criteo1tb"),
+    ]
+
+
+def test_two_frameworks_on_a_workload_that_does_not_count_rename_nobody() -> None:
+    trials = [make_trial([0.2, 0.1], framework=name) for name in ("jax", "pytorch")]
+    trials.append(make_trial([0.7, 0.8], workload="fastmri", framework="jax"))
+    assert {t.submission for t in split(trials, "fastmri")} == {"adamw"}
+
+
+def test_a_log_without_a_framework_is_of_the_one_that_others_name() -> None:
+    unknown = make_trial([0.2, 0.1], framework="")
+    later = make_trial([0.2, 0.3], framework="", study=1)
+    found = split([make_trial([0.2, 0.1], framework="jax"), unknown, later])
+    assert [(t.submission, t.study, t.framework) for t in found] == [
+        ("adamw", "study_0", "jax"),
+        ("adamw", "study_1", "jax"),
+    ]
+    assert [t.framework for t in split([unknown])] == [""]
 
 
 def test_one_evaluation_under_another_framework_renames_nobody() -> None:
     trials = [make_trial([0.2, 0.1], framework="jax"), make_trial([0.2], framework="pytorch")]
-    merged = merge(Ledger(trials))
-    assert {t.submission for t in merged.trials} == {"adamw"} and len(merged.trials) == 2
+    found = split(trials)
+    assert {t.submission for t in found} == {"adamw"} and len(found) == 2
 
 
 def test_an_empty_folder_of_the_other_framework_splits_nothing() -> None:
     trials = [make_trial([0.2], framework="jax"), make_trial([], framework="pytorch")]
-    assert {t.submission for t in merge(Ledger(trials)).trials} == {"adamw"}
+    assert {t.submission for t in split(trials)} == {"adamw"}
 
 
 def placed(trial: Trial, origin: str) -> Trial:

@@ -16,11 +16,11 @@ from scoring import tables
 from scoring.audit import Finding, findings
 from scoring.board import Board, CrashedTrialsError, assess
 from scoring.export import ExportError, write_trials
-from scoring.merging import merge
+from scoring.merging import by_framework, merge
 from scoring.readers.logs import collect
-from scoring.records import Ledger, Trial, natural, only_made_for, printable
+from scoring.records import Ledger, Problem, Trial, natural, only_made_for, printable
 from scoring.report.page import page
-from scoring.rules import Rules, resolve
+from scoring.rules import Rules, as_official, resolve
 from spec import ruleset_pb2
 from spec.command_line import USAGE_ERROR, OneLineParser, print_any_name
 from spec.files import write_text
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SpecError as error:
         parser.error(str(error))
     ledger = merge(only_made_for(found, *made_for))
-    _print_problems(ledger)
+    _print_problems(ledger.problems)
     if args.strict and any(problem.is_error for problem in ledger.problems):
         print("error: malformed logs (--strict)", file=sys.stderr)
         return 1
@@ -66,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
     try:
         rules = _rules(args, _ruleset(made_for, ledger.trials), ledger.trials)
-        return _score(args, rules, ledger)
+        split = by_framework(ledger, rules.counted)
+        _print_problems(split.problems[len(ledger.problems) :])
+        return _score(args, rules, split)
     except BrokenPipeError:  # the reader of the output has seen enough
         raise
     except (SpecError, ExportError, OSError) as error:  # OSError: --out or --export is no folder
@@ -119,8 +121,10 @@ def _at_least(least: int) -> Callable[[str], int]:
 def _rules(
     args: argparse.Namespace, ruleset: ruleset_pb2.Ruleset, trials: Sequence[Trial]
 ) -> Rules:
+    """What counts, by the method and the workloads that are asked for."""
     if args.workloads is None:
-        return resolve(ruleset, trials)
+        rules = resolve(ruleset, trials)
+        return as_official(rules) if args.method == "official" else rules
     if args.workloads != "present":
         names = [name.strip() for name in args.workloads.split(",") if name.strip()]
         if not names:
@@ -291,10 +295,10 @@ def _write(
     return written
 
 
-def _print_problems(ledger: Ledger) -> None:
+def _print_problems(all_problems: Sequence[Problem]) -> None:
     """The first of each kind; the page lists more."""
     for kind, is_error, most in (("error", True, MAX_ERRORS), ("note", False, MAX_NOTES)):
-        problems = [problem for problem in ledger.problems if problem.is_error == is_error]
+        problems = [problem for problem in all_problems if problem.is_error == is_error]
         for problem in problems[:most]:
             print(f"{kind}: {problem}", file=sys.stderr)
         if len(problems) > most:

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -113,6 +114,23 @@ def test_variants_of_the_workloads_asked_for_play_no_part(tmp_path: Path, method
     data = json.loads((tmp_path / "out" / "scores.json").read_text())
     assert data["submissions"]["one"]["score"] == 1
     assert data["rules"]["held_out_workloads"] == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "names"),
+    [("documented", {"one"}), ("official", {"one [jax]", "one [pytorch]"})],
+)
+def test_logs_that_do_not_count_split_no_submission(
+    tmp_path: Path, method: str, names: set[str], capsys: pytest.CaptureFixture
+) -> None:
+    """An undrawn variant under two frameworks; by the official method of v0.6 variants count."""
+    times = {"one": {"ogbg": [100.0], "ogbg_gelu": [100.0]}}
+    trials = make_trials(times, rules_v05(list(times["one"])))
+    write_trials([*trials, dataclasses.replace(trials[1], framework="pytorch")], tmp_path / "logs")
+    asked = ["--rules", "v0.6", "--ruleset", "external", "--method", method, "--resamples", "5"]
+    assert main([str(tmp_path / "logs"), *asked, "--out", str(tmp_path / "out")]) == 0
+    assert {row["submission"] for row in rows_of(tmp_path / "out" / "trials.csv")} == names
+    assert ("two frameworks" in capsys.readouterr().err) == (len(names) == 2)
 
 
 def test_what_is_too_much_and_who_ran_nothing_that_counts_is_noted(
