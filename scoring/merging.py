@@ -127,12 +127,15 @@ def _order_of_copies(trial: Trial) -> tuple[object, ...]:
         for rows in (trial.columns, trial.as_written or {})
         for name, values in sorted(rows.items())
     ]
-    return (-_num_facts(trial), columns, repr(trial.facts), trial.origin)
+    workload = _workload(trial)
+    scores_nothing = workload is not None and target_of(workload)[0] not in trial.columns
+    return (scores_nothing, -_num_facts(trial), columns, repr(trial.facts), trial.origin)
 
 
 def _num_facts(trial: Trial) -> int:
     facts = (getattr(trial.facts, field.name) for field in dataclasses.fields(Facts))
-    return len(trial.columns) + len(trial.as_written or ()) + sum(fact not in (None, "") for fact in facts)
+    num_stated = sum(fact not in (None, "") for fact in facts)
+    return len(trial.columns) + len(trial.as_written or ()) + num_stated
 
 
 def _same_evaluations(a: Trial, b: Trial) -> bool:

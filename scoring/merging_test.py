@@ -118,6 +118,17 @@ def test_which_of_two_copies_stays_does_not_depend_on_their_places() -> None:
         assert len({(t.columns["validation/loss"][1], t.facts.loop_ended) for t in merged}) == 1
 
 
+@pytest.mark.parametrize("places", ["ab", "ba"])
+def test_a_copy_without_the_target_metric_drives_out_none_with_it(places: str) -> None:
+    facts = Facts(seed=1, hardware="8x V100", loop_ended=True)
+    broken = make_trial([0.2, 0.1], metric="validation/lossy", facts=facts)
+    whole = make_trial([0.2, 0.1])
+    ledger = merge(Ledger(list(map(placed, (broken, whole), places))))
+    (trial,) = ledger.trials
+    assert trial.columns["validation/loss"].tolist() == [0.2, 0.1]
+    assert [problem.is_error for problem in ledger.problems] == [False]
+
+
 @pytest.mark.parametrize(("num_other", "is_told"), [(0, False), (1, False), (2, True), (4, True)])
 def test_two_submissions_of_one_name_are_one_error(num_other: int, is_told: bool) -> None:
     trials = [make_trial([0.2, 0.1], trial=k) for k in range(4)]
