@@ -129,7 +129,7 @@ def _workload_rules(
         raise SpecError(f"workload {name} has no rules under {ruleset.version}; it has: {versions}")
     rules = workload.rules[ruleset.version]
     columns = metrics.family_names(workload.metrics)
-    limited = rules.HasField("max_runtime_sec")
+    budget_sec, step_limit = limits(workload, ruleset)
     return WorkloadRules(
         name=name,
         title=workload.title,
@@ -137,8 +137,23 @@ def _workload_rules(
         loss=f"validation/{next(n for n in columns if n.endswith('loss'))}",
         direction=metrics.direction(workload.target_metric),
         target=rules.validation_target,
-        budget_sec=rules.max_runtime_sec * ruleset.budget_factor if limited else math.inf,
+        budget_sec=budget_sec,
         eval_period_sec=rules.eval_period_sec,
-        step_limit=int(rules.step_hint * ruleset.step_limit_factor),
+        step_limit=step_limit,
         base=workload.base or None,
     )
+
+
+def limits(workload: workload_pb2.Workload, ruleset: ruleset_pb2.Ruleset) -> tuple[float, int]:
+    """Budget in seconds, inf for none, and step limit, 0 for none, with the ruleset's factors.
+
+    Raises:
+      SpecError: one of them is beyond all numbers.
+    """
+    rules = workload.rules[ruleset.version]
+    budget_sec = rules.max_runtime_sec * ruleset.budget_factor
+    steps = rules.step_hint * ruleset.step_limit_factor
+    if math.isinf(budget_sec + steps):
+        what = f"a budget of {budget_sec:g} s and a limit of {steps:g} steps"
+        raise SpecError(f"workload {workload.name} has {what} under {ruleset.version}")
+    return budget_sec if rules.HasField("max_runtime_sec") else math.inf, int(steps)

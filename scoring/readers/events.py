@@ -24,6 +24,7 @@ from scoring.records import (
     Ledger,
     Trial,
 )
+from scoring.rules import limits
 from spec import (
     event_pb2,
     metrics,
@@ -61,9 +62,10 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
         ledger.error(origin, f"the trial does not count: {error}")
         return
     kept = set(map(id, counted))
-    columns = _columns([(line, event) for line, event in numbered if id(event) in kept])
+    target = target_of(started[-1].workload)
+    counting = [(line, event) for line, event in numbered if id(event) in kept]
+    columns = _columns(counting, target[0], origin, ledger)
     if columns:
-        target = target_of(started[-1].workload)
         columns = checked(columns, target, origin, ledger)
     ledger.trials.append(dataclasses.replace(trial, columns=columns))
 
@@ -81,6 +83,8 @@ def _check_rules(started: event_pb2.TrialStarted) -> None:
             raise ValueError(f"workload {workload.name} has a budget of 0 s under {version}")
     if started.HasField("ruleset"):
         checked_message(started.ruleset, f"ruleset {started.ruleset.version}")
+        if started.ruleset.version in workload.rules:
+            limits(workload, started.ruleset)
 
 
 def _trial(started: event_pb2.TrialStarted, events: list[event_pb2.Event], origin: str) -> Trial:
@@ -121,12 +125,17 @@ def _events(data: bytes, origin: str, ledger: Ledger) -> Iterator[tuple[int, eve
                 ledger.error(origin, "line left out: it is no event", place)
             torn.clear()
         expected = event.sequence + 1
-        timed_sec = event.clock.timed_sec
-        if 0 <= timed_sec < math.inf:
-            yield line, event
-        else:
-            what = f"event left out: timed_sec is {timed_sec}, expected a finite number from 0"
+        counters = {
+            "timed_sec": event.clock.timed_sec,
+            "step": event.clock.step,
+            "global_step": event.evaluation.global_step,
+        }
+        impossible = {name: value for name, value in counters.items() if not 0 <= value < math.inf}
+        for name, value in impossible.items():
+            what = f"event left out: {name} is {value}, expected a finite number from 0"
             ledger.error(origin, what, line)
+        if not impossible:
+            yield line, event
     for place in torn:
         ledger.note(origin, "line left out: it is torn, the writer was stopped there", place)
 
@@ -144,27 +153,33 @@ def _event(text: bytes) -> event_pb2.Event | None:
         return None
 
 
-def _columns(numbered: Sequence[tuple[int, event_pb2.Event]]) -> dict[str, Array]:
-    """One row an evaluation, with LINE."""
+def _columns(
+    numbered: Sequence[tuple[int, event_pb2.Event]], target: str, origin: str, ledger: Ledger
+) -> dict[str, Array]:
+    """One row an evaluation, with LINE. An evaluation without the target metric is reported, and so
+    is a metric under the name of what the log itself counts.
+    """
     rows: list[dict[str, float]] = []
     preemptions = 0
     for line, event in numbered:
         if event.HasField("trial_resumed"):
             preemptions = event.trial_resumed.preemption_count
         elif event.HasField("evaluation"):
-            clock = event.clock
-            rows.append(
-                {
-                    LINE: line,
-                    STEP: event.evaluation.global_step,
-                    TIME: clock.timed_sec,
-                    EVAL_TIME: clock.evaluation_sec,
-                    TOTAL: clock.total_sec,
-                    PREEMPTION: preemptions,
-                    LOGGING_TIME: clock.record_sec,
-                    **event.evaluation.metrics,
-                }
-            )
+            clock, metrics = event.clock, event.evaluation.metrics
+            counted = {
+                LINE: line,
+                STEP: event.evaluation.global_step,
+                TIME: clock.timed_sec,
+                EVAL_TIME: clock.evaluation_sec,
+                TOTAL: clock.total_sec,
+                PREEMPTION: preemptions,
+                LOGGING_TIME: clock.record_sec,
+            }
+            for name in sorted(counted.keys() & metrics.keys()):
+                ledger.error(origin, f"metric left out: {name} is no name for one", line)
+            if target not in metrics:
+                ledger.error(origin, f"an evaluation without {target} attains nothing", line)
+            rows.append({**metrics, **counted})
     names = {name: None for row in rows for name in row}
     return {name: np.array([row.get(name, np.nan) for row in rows], float) for name in names}
 

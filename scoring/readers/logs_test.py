@@ -14,7 +14,7 @@ import pytest
 from scoring.export import ExportError, write_trial, write_trials
 from scoring.outcomes import outcome
 from scoring.readers.logs import read_logs
-from scoring.records import STEP, Facts
+from scoring.records import STEP, TIME, TOTAL, Facts
 from scoring.testing import (
     TIDY_HEADER,
     errors,
@@ -368,13 +368,16 @@ def test_a_number_that_names_nothing_is_an_error(tmp_path: Path) -> None:
         ("ruleset.budgetFactor", 0, "budget_factor is missing"),
         ("ruleset.stepLimitFactor", "Infinity", "step_limit_factor is inf"),
         ("ruleset.maxRatio", "NaN", "max_ratio is nan"),
+        ("ruleset.stepLimitFactor", 1e307, "a limit of inf steps"),
+        ("ruleset.budgetFactor", 1e307, "a budget of inf s"),
     ],
 )
 def test_rules_that_nothing_can_be_scored_by_cost_their_trial_alone(
     tmp_path: Path, place: str, value: object, what: str
 ) -> None:
     write_events(tmp_path / "good", events_text([0.2], trial=2))
-    first, *rest = events_text([0.2]).replace('"v0.6": {', '"v0": {').splitlines(keepends=True)
+    text = events_text([0.2]).replace('"v0.6": {', '"v0": {').replace('"v0.6"', '"v0"')
+    first, *rest = text.splitlines(keepends=True)
     event = json.loads(first)
     *above, last = place.split(".")
     at = functools.reduce(operator.getitem, above, event["trialStarted"])
@@ -387,6 +390,37 @@ def test_rules_that_nothing_can_be_scored_by_cost_their_trial_alone(
     assert [trial.trial for trial in ledger.trials] == ["trial_2"]
     (error,) = errors(ledger)
     assert error.startswith(f"{folder}/events.jsonl: the trial does not count: ") and what in error
+
+
+@pytest.mark.parametrize("metrics", ["{}", '{"valid/loss": 0.1}'])
+def test_an_evaluation_without_the_target_metric_is_an_error(tmp_path: Path, metrics: str) -> None:
+    text = events_text([0.2, 0.1]).replace('{"validation/loss": 0.1}', metrics)
+    folder = write_events(tmp_path, text)
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].times_sec.tolist() == [100, 200]
+    (error,) = errors(ledger)
+    assert error == f"{folder}/events.jsonl:3: an evaluation without validation/loss attains nothing"
+
+
+@pytest.mark.parametrize(
+    "name", ["accumulated_submission_time", "global_step", "line in the file", "total_duration"]
+)
+def test_a_metric_never_stands_for_what_the_log_counts(tmp_path: Path, name: str) -> None:
+    text = events_text([0.2, 0.1]).replace(": 0.1}", f': 0.1, "{name}": "NaN"}}')
+    write_events(tmp_path, text)
+    ledger = read_logs([tmp_path])
+    columns = ledger.trials[0].columns
+    assert columns[TIME].tolist() == [100, 200] and columns[STEP].tolist() == [1, 11]
+    assert columns[TOTAL].tolist() == [150, 300] and "line in the file" not in columns
+    (error,) = errors(ledger)
+    assert f"events.jsonl:3: metric left out: {name} is no name for one" in error
+
+
+def test_an_evaluation_at_a_negative_step_is_left_out(tmp_path: Path) -> None:
+    write_events(tmp_path, events_text([0.3, 0.2]).replace('"globalStep": "1"', '"globalStep": -1'))
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].times_sec.tolist() == [200]
+    assert "events.jsonl:2: event left out: global_step is -1" in errors(ledger)[0]
 
 
 @pytest.mark.parametrize("damage", [{"evaluation": "\ud800"}, {"clock": "\ud800"}])
