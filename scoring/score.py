@@ -165,18 +165,28 @@ def _made_for(args: argparse.Namespace, trials: Sequence[Trial]) -> tuple[str, s
 
 
 def _ruleset(made_for: tuple[str, str], trials: Sequence[Trial]) -> ruleset_pb2.Ruleset:
-    """The specification's ruleset, or the one that the logs record where it has none."""
-    recorded = [
-        trial.facts.ruleset
-        for trial in trials
-        if trial.facts.made_for == made_for and trial.facts.ruleset is not None
-    ]
+    """The specification's ruleset, or the one that the logs record where it has none.
+
+    Raises:
+      SpecError: there is none, or the logs do not agree on it.
+    """
     try:
         return load_ruleset(*made_for)
     except SpecError:
-        if recorded:
-            return recorded[0]
-        raise
+        recorded = {
+            trial.facts.ruleset.SerializeToString(deterministic=True): trial
+            for trial in trials
+            if trial.facts.made_for == made_for and trial.facts.ruleset is not None
+        }
+        if len(recorded) > 1:
+            places = ", ".join(trial.origin for trial in recorded.values())
+            what = f"logs do not agree on the ruleset {' '.join(made_for)}: it differs in {places}"
+            raise SpecError(what) from None
+        if not recorded:
+            raise
+        (trial,) = recorded.values()
+        assert trial.facts.ruleset is not None
+        return trial.facts.ruleset
 
 
 def _score(args: argparse.Namespace, rules: Rules, ledger: Ledger) -> int:

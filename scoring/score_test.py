@@ -19,7 +19,14 @@ from scoring import tables
 from scoring.export import write_trial, write_trials
 from scoring.records import Facts, Problem
 from scoring.score import main
-from scoring.testing import events_text, make_board, make_trial, make_trials, rules_v05
+from scoring.testing import (
+    events_text,
+    make_board,
+    make_trial,
+    make_trials,
+    rules_v05,
+    write_events,
+)
 from spec import timing_pb2
 
 V05 = ["--rules", "v0.5", "--ruleset", "external", "--resamples", "50"]
@@ -196,6 +203,24 @@ def test_logs_of_several_rulesets_are_never_taken_for_one_another(
         assert "v0.5 external, v0.5 self; choose with --rules and --ruleset" in line
     else:
         assert "another log of the same trial" not in output.err
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("z", "b")])
+def test_recorded_rulesets_that_differ_are_an_error(
+    tmp_path: Path, names: tuple[str, str], capsys: pytest.CaptureFixture
+) -> None:
+    """Of a version that the specification lacks: which one counted hung on the names."""
+    ratios = dict(zip(names, (4, 1.5), strict=True))
+    for name, ratio in ratios.items():
+        text = events_text([0.2, 0.1], submission=name).replace('"criteo1tb"', '"mine"')
+        text = text.replace('"v0.6"', '"v9.9"').replace('"maxRatio": 4.0', f'"maxRatio": {ratio}')
+        folder = write_events(tmp_path / name, text)
+    assert main([str(tmp_path)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "do not agree on the ruleset v9.9 external" in error and str(folder) in error
+    assert main([str(folder), "--workloads", "present", "--out", str(tmp_path / "out")]) == 0
+    data = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert data["rules"]["max_ratio"] == 1.5
 
 
 def test_crashes_can_be_refused(logs: Path, capsys: pytest.CaptureFixture) -> None:
