@@ -38,10 +38,7 @@ def merge(ledger: Ledger) -> Ledger:
         result.trials += kept
     for submission, numbers in num_logs.items():
         _check_namesakes(submission, numbers, result)
-    for submission, study in sorted({(trial.submission, trial.study) for trial in result.trials}):
-        if not STUDY.fullmatch(study):
-            text = f"study {study!r} counts, but is not called study_<number>: is it one?"
-            result.note(submission, text)
+    _note_places(result)
     result.trials.sort(key=_order)
     result.problems = sorted(set(result.problems))
     return result
@@ -92,6 +89,22 @@ def _with_known_frameworks(trials: Sequence[Trial]) -> Iterator[Trial]:
     for trial in trials:
         one, *more = known.get((trial.submission, trial.workload), {""})
         yield trial if trial.framework or more else dataclasses.replace(trial, framework=one)
+
+
+def _note_places(ledger: Ledger) -> None:
+    """Notes what is not where the logs of one submission are expected."""
+    homes: dict[str, set[str]] = {}
+    for trial in ledger.trials:
+        if trial.home:
+            homes.setdefault(trial.submission, set()).add(trial.home)
+    for submission, places in homes.items():
+        if len(places) > 1:
+            what = f"its trials lie in {len(places)} places: {', '.join(sorted(places))}"
+            ledger.note(submission, f"{what}: one submission, or several of one name?")
+    for submission, study in sorted({(trial.submission, trial.study) for trial in ledger.trials}):
+        if not STUDY.fullmatch(study):
+            text = f"study {study!r} counts, but is not called study_<number>: is it one?"
+            ledger.note(submission, text)
 
 
 def _check_namesakes(submission: str, num_logs: Sequence[int], ledger: Ledger) -> None:

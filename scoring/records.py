@@ -67,6 +67,8 @@ class Trial:
     columns: Mapping[str, Array]
     origin: str
     facts: Facts = Facts()
+    # Folder that holds all of the submission's logs; empty where the log itself names it.
+    home: str = ""
     # With the rows that were written again after a preemption; None where there are none.
     as_written: Mapping[str, Array] | None = None
 

@@ -61,6 +61,8 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
     except ValueError as error:
         ledger.error(origin, f"the trial does not count: {error}")
         return
+    if not started[-1].submission.name:
+        ledger.error(origin, f"names no submission: it counts as {trial.submission!r}")
     kept = set(map(id, counted))
     target = target_of(started[-1].workload)
     counting = [(line, event) for line, event in numbered if id(event) in kept]

@@ -136,6 +136,25 @@ def test_timestamped_siblings_belong_to_the_submission(tmp_path: Path) -> None:
     assert found == {("adamw", "study_0"), ("adamw", "study_1"), ("adamw-2024", "study_0")}
 
 
+@pytest.mark.parametrize("study", [0, 1])
+def test_a_submission_in_two_places_is_noted(tmp_path: Path, study: int) -> None:
+    """But copies are one, wherever they lie."""
+    write_trial(make_trial([0.2, 0.1]), tmp_path / "a")
+    write_trial(make_trial([0.2, 0.1], study=study), tmp_path / "b")
+    ledger = read_logs([tmp_path])
+    told = [p for p in ledger.problems if "its trials lie in 2 places" in p.text]
+    assert [p.text.count(str(tmp_path)) for p in told] == ([2] if study else [])
+    assert not errors(ledger) and len(ledger.trials) == 1 + study
+
+
+def test_an_event_log_that_names_no_submission_is_an_error(tmp_path: Path) -> None:
+    folder = write_events(tmp_path, events_text([0.2], submission=""))
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].submission == "unnamed"
+    (error,) = errors(ledger)
+    assert error == f"{folder}/events.jsonl: names no submission: it counts as 'unnamed'"
+
+
 def test_a_pointer_instead_of_a_csv_is_a_reported_trial_without_evaluations(tmp_path: Path) -> None:
     folder = write_trial(make_trial([0.2]), tmp_path)
     (folder / "eval_measurements.csv").write_text("version https://git-lfs.github.com/spec/v1\n")

@@ -73,6 +73,7 @@ def read_trial(folder: Folder, ledger: Ledger) -> None:
         framework=match[2],
         columns={},
         origin=folder.origin,
+        home=str(study.parent.parent),
         facts=dataclasses.replace(
             _facts(folder, meta, flags, ledger), made_for=_made_for(folder, meta, flags)
         ),

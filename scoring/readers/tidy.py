@@ -77,8 +77,9 @@ def read_evaluations(data: bytes, stem: str, origin: str, ledger: Ledger) -> Mad
         names = _official_names(key[0]).items()
         columns = {official: numbers[name][rows] for name, official in names if name in numbers}
         columns = checked(columns, known_target(key[0]), origin, ledger)
+        home = origin.rpartition("/")[0]
         ledger.trials.append(
-            Trial(submission, *identity, columns=columns, origin=origin, facts=facts)
+            Trial(submission, *identity, columns=columns, origin=origin, home=home, facts=facts)
         )
     return submission, facts.made_for
 
