@@ -73,7 +73,7 @@ def page_data(result: Report, audit: Sequence[Finding] | None = None) -> dict[st
         "score": _numbers(board.score, 6),
         "rank": _numbers(board.rank, 0),
         "intervals": _intervals(result),
-        "studySec": _numbers(board.study_sec, 4),
+        "studySec": _numbers(board.study_sec),  # every digit: the page computes with them
         "endings": _endings(board),
         "otherEndings": _other_endings(board),
         "endingNames": [ending.value for ending in Ending],
@@ -122,9 +122,10 @@ def _intervals(result: Report) -> dict[str, object]:
     }
 
 
-def _numbers(values: Array, digits: int) -> list:
-    """Nested lists of rounded numbers; NaN is null and inf is NOT_REACHED."""
-    plain = np.where(np.isinf(values), NOT_REACHED, np.round(values, digits))
+def _numbers(values: Array, digits: int | None = None) -> list:
+    """Nested lists of numbers, rounded to so many digits; NaN is null and inf is NOT_REACHED."""
+    rounded = values if digits is None else np.round(values, digits)
+    plain = np.where(np.isinf(values), NOT_REACHED, rounded)
     whole = plain.astype(object)
     whole[np.isnan(plain)] = None
     if digits == 0:
@@ -226,7 +227,7 @@ def _curve(board: Board, submission: int, place: int, limit: int) -> dict[str, o
     return {
         "s": submission,
         "label": f"{trial.study} {trial.trial}",
-        "t": [round(float(time), 1) for time in trial.times_sec[rows]],
+        "t": [float(f"{time:.7g}") for time in trial.times_sec[rows]],
         "v": [float(f"{v:.5g}") if math.isfinite(v) else None for v in values[rows]],
         "hit": int(np.searchsorted(rows, hit.row)) if hit.reached else None,
     }

@@ -187,6 +187,21 @@ def test_a_browser_keeps_what_a_finger_read_and_covers_no_heading(
     assert 'data-wide="false"' in document  # the audit's sentences wrap
 
 
+NARROW = """<script>
+document.body.style.maxWidth = "320px";
+const edge = document.body.getBoundingClientRect().right;
+document.body.dataset.cut = [...document.querySelectorAll("select, input, button")].filter((one) => {
+  one.scrollIntoView();
+  return !one.closest(".scroll") && one.getBoundingClientRect().right > edge;
+}).map((one) => one.id || one.tagName).join(" ");
+</script></body>"""
+
+
+def test_a_browser_cuts_off_no_control_at_320_pixels(chromium: str, tmp_path: Path) -> None:
+    text = page_of(board_of()).replace("</body>", NARROW)
+    assert 'data-cut=""' in opened(chromium, tmp_path, text, width=500)
+
+
 def test_a_browser_tells_what_it_does_not_know_of_an_address(chromium: str, tmp_path: Path) -> None:
     board, address = board_of(), "#without=ogb&studies=7&method=best&max_ratio=x&sudies=0"
     document = opened(chromium, tmp_path, page_of(board), address)
@@ -204,6 +219,14 @@ def test_the_browser_computes_the_same_scores(
     board = board_of(method)
     found = rescored(opened(chromium, tmp_path, page_of(board)))
     assert found == pytest.approx(dict(zip(board.submissions, board.score, strict=True)), abs=1e-9)
+
+
+def test_the_browser_computes_the_same_scores_from_the_shortest_times(
+    chromium: str, tmp_path: Path
+) -> None:
+    board = make_board({"a": {"ogbg": [1.234e-4]}, "b": {"ogbg": [1.57e-4]}}, ["ogbg"])
+    found = rescored(opened(chromium, tmp_path, page_of(board)))
+    assert found == pytest.approx(dict(zip(board.submissions, board.score, strict=True)), abs=1e-12)
 
 
 def test_the_browser_computes_scores_under_other_rules(chromium: str, tmp_path: Path) -> None:
