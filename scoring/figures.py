@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from scoring import analyses, speedups
 from scoring.board import Board
-from scoring.records import Array
+from scoring.records import Array, printable
 from scoring.tables import Report, seconds
 from spec.files import writing
 
@@ -63,7 +63,7 @@ def _shown(board: Board) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """Place, name and line style of the best submissions."""
     for i in board.order[:MOST_SHOWN]:
         dash = DASHES[i // len(COLOURS) % len(DASHES)]
-        yield i, board.submissions[i], {"color": COLOURS[i % len(COLOURS)], "linestyle": dash}
+        yield i, printable(board.submissions[i]), {"color": COLOURS[i % len(COLOURS)], "linestyle": dash}
 
 
 def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
@@ -137,8 +137,8 @@ def _heat(
             axes.text(
                 j, i, label, ha="center", va="center", color="white" if dark else "black", size=7
             )
-    axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right")
-    axes.set_yticks(range(len(rows)), rows)
+    axes.set_xticks(range(len(columns)), [*map(printable, columns)], rotation=40, ha="right")
+    axes.set_yticks(range(len(rows)), [*map(printable, rows)])
     axes.set_title(title)
     axes.spines[:].set_visible(False)
     return figure
@@ -235,7 +235,7 @@ def steps_and_step_time(result: Report) -> Figure | None:
     parts = analyses.decomposition(board, reference)
     base = list(board.scoring.base)
     figure, axes = _axes(
-        f"Times against {board.submissions[reference]}, one point a workload",
+        f"Times against {printable(board.submissions[reference])}, one point a workload",
         "log2 of the ratio of steps to the target",
         "log2 of the ratio of seconds a step",
     )

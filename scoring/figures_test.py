@@ -45,6 +45,14 @@ def test_dollars_in_a_name_are_no_formula(tmp_path: Path) -> None:
     assert "a$x_$" in texts["performance_profiles"]
 
 
+def test_names_that_no_svg_can_hold_are_escaped(tmp_path: Path) -> None:
+    texts = drawn(tmp_path, {"a\udcff\x01": TIMES["slow"], "b": TIMES["<fast> & co"]})
+    for text in texts.values():
+        assert ElementTree.fromstring(text).tag.endswith("svg")
+    for name in ("performance_profiles", "scores_with_intervals", "times_to_target"):
+        assert "a\\udcff\\x01" in texts[name]
+
+
 def test_a_fault_leaves_no_part_of_a_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
