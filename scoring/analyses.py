@@ -15,7 +15,7 @@ import numpy as np
 
 from scoring import profiles, times
 from scoring.board import Board
-from scoring.records import Array
+from scoring.records import Array, natural
 
 # Subsets looked at for each size; where there are more, this many are drawn.
 MAX_SUBSETS = 200
@@ -54,22 +54,24 @@ def effect_of_studies(board: Board, *, seed: int = 0) -> Spread:
 def effect_of_trials(board: Board, *, seed: int = 0) -> Spread:
     """Scores had there been fewer trials in each study, over the subsets of each size.
 
-    A subset takes the same places in the order of trials everywhere: in the published logs, the
-    same hyperparameter points. A study whose trials are all left out is a miss.
+    A subset takes the same names everywhere: in the published logs, the same hyperparameter points.
+    A study whose trials are all left out is a miss.
     """
-    num_trials = board.arrays.time_sec.shape[-1]
+    position = board.arrays.position
+    names = sorted({board.trials[place].trial for place in position[position >= 0]}, key=natural)
+    numbers = {name: number for number, name in enumerate(names)}
+    number = np.array([numbers.get(trial.trial, -1) for trial in board.trials] + [-1])[position]
 
     def score(kept: Sequence[int]) -> Array:
-        out = np.ones(num_trials, bool)
-        out[list(kept)] = False
+        out = ~np.isin(number, kept)
         study = times.study_times(board.arrays, board.method, excluded=board.excluded | out)
         study = np.where(np.isnan(study) & ~np.isnan(board.study_sec), math.inf, study)
         return profiles.scores(times.median(study), board.scoring)
 
     return _spread(
         [
-            [score(subset) for subset in _subsets(num_trials, size, seed)]
-            for size in range(1, num_trials + 1)
+            [score(subset) for subset in _subsets(len(names), size, seed)]
+            for size in range(1, len(names) + 1)
         ]
     )
 

@@ -64,6 +64,23 @@ def test_fewer_trials_are_slower() -> None:
     assert (np.diff(adamw) >= 0).all()
 
 
+def test_fewer_trials_are_those_of_the_same_names() -> None:
+    """trial_2 is the fast one, where trial_1 is missing and where there is a trial_10 too."""
+    rules = rules_v05(["criteo1tb"])
+    times = {(0, 1): 200.0, (0, 2): 100.0, (0, 10): inf, (1, 2): 100.0, (1, 10): inf}
+    trials = [
+        hitting_trial(time, "criteo1tb", rules, study=study, trial=number)
+        for (study, number), time in times.items()
+    ]
+    trials.append(hitting_trial(100, "criteo1tb", rules, submission="other", trial=2))
+    found = analyses.effect_of_trials(assess(trials, rules))
+    assert found.sizes == (1, 2, 3)
+    # Of one: trial_2 is as fast as the other. Of two: with trial_1 or trial_10 as well.
+    np.testing.assert_allclose(found.mean[:, 0], [1 / 3, 2 / 3, 1])
+    np.testing.assert_allclose(found.high[:, 0], 1)
+    np.testing.assert_allclose(found.mean[:, 1], [1 / 3, 2 / 3, 1])
+
+
 def test_without_held_out_workloads_scores_can_only_rise() -> None:
     times = {"a": {"ogbg": [100.0]}, "b": {"ogbg": [150.0], "ogbg_model_size": [100.0]}}
     board = make_board(times)
