@@ -6,15 +6,15 @@ import collections
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from scoring.board import Board
-from scoring.records import EVAL_TIME, NO_ROWS, STEP, TIME, TOTAL, Trial, natural
+from scoring.records import DATA, EVAL_TIME, NO_ROWS, PREEMPTION, STEP, TIME, TOTAL, Trial, natural
 from scoring.rules import WorkloadRules
 
-# A trial is slower than its repetitions when its seconds a step exceed their median by this factor.
+# A trial is slower than its repetitions when its seconds a step exceed the least by this factor.
 STEP_TIME_REGRESSION = 1.1
 # Evaluations are off their period when the median wall time between them is outside of these
 # factors.
@@ -67,6 +67,8 @@ def findings(board: Board) -> list[Finding]:
     found += _order_dependent(board)
     found += _hardware(board.trials)
     found += _versions(board.trials)
+    found += _set_ups(board.trials)
+    found += _copies(board.trials, board.rules.workloads)
     return sorted(found, key=lambda finding: (finding.check, natural(finding.where)))
 
 
@@ -82,7 +84,9 @@ def _not_increasing(where: str, trials: Sequence[Trial]) -> Iterator[Finding]:
         bad = []
         for trial in trials:
             values = trial.columns.get(column, NO_ROWS)
-            rises = values[1:] > values[:-1]
+            runs = trial.columns.get(PREEMPTION, np.zeros(len(values)))
+            # A run that was resumed goes back, and counts some of its seconds from its own start.
+            rises = (values[1:] > values[:-1]) | (runs[1:] > runs[: len(values) - 1])
             if not rises.all():
                 bad.append((trial, int(rises.argmin()) + 2))
         if bad:
@@ -182,12 +186,12 @@ def _step_time(where: str, trials: Sequence[Trial]) -> Iterator[Finding]:
                 repetitions.setdefault(trial.trial, []).append((trial, pace))
     slow = []
     for paces in repetitions.values():
-        usual = float(np.median([pace for _, pace in paces]))
-        slow += [(t, pace / usual) for t, pace in paces if pace > STEP_TIME_REGRESSION * usual]
+        least = min(pace for _, pace in paces)
+        slow += [(t, pace / least) for t, pace in paces if pace > STEP_TIME_REGRESSION * least]
     if slow:
         worst = max(ratio for _, ratio in slow)
         names = _names(trial for trial, _ in slow)
-        evidence = f"steps up to {worst:.2f} times as slow as in other studies: {names}"
+        evidence = f"steps up to {worst:.2f} times as slow as in the fastest study: {names}"
         yield Finding("step time is steady", where, evidence)
 
 
@@ -195,7 +199,7 @@ def _same_points(submission: str, trials: Sequence[Trial]) -> Iterator[Finding]:
     """Hyperparameter points that several studies of a workload share."""
     points: dict[tuple[str, str], set[str]] = {}
     for trial in trials:
-        if trial.facts.hyperparameters is not None:
+        if trial.facts.hyperparameters:
             text = json.dumps(trial.facts.hyperparameters, sort_keys=True)
             points.setdefault((trial.workload, text), set()).add(trial.study)
     repeated = {key: studies for key, studies in points.items() if len(studies) > 1}
@@ -215,10 +219,36 @@ def _same_seeds(submission: str, trials: Sequence[Trial]) -> Iterator[Finding]:
     for trial in trials:
         if trial.facts.seed is not None:
             seeds.setdefault((trial.workload, trial.trial, trial.facts.seed), []).append(trial)
-    for (workload, _, seed), group in sorted(seeds.items()):
-        if len({trial.study for trial in group}) > 1:
-            evidence = f"seed {seed} in {_names(group)}"
-            yield Finding("studies have their own seeds", f"{submission}/{workload}", evidence)
+    shared = {
+        key: group for key, group in seeds.items() if len({trial.study for trial in group}) > 1
+    }
+    if shared:
+        (workload, _, seed), group = min(shared.items(), key=lambda item: item[0])
+        num_workloads = len({workload for workload, *_ in shared})
+        evidence = (
+            f"on {num_workloads} workloads {len(shared)} of {len(seeds)} seeds occur in several "
+            f"studies of a trial, such as {seed} on {workload} in {_names(group)}"
+        )
+        yield Finding("studies have their own seeds", submission, evidence)
+
+
+def _copies(trials: Sequence[Trial], rules: Mapping[str, WorkloadRules]) -> Iterator[Finding]:
+    """Logs of different names whose times, steps and metrics are equal to the last digit."""
+    logs: dict[tuple[str, int], list[Trial]] = {}
+    for trial in trials:
+        if trial.num_evaluations > 1 and trial.workload in rules:
+            names = (TIME, STEP, rules[trial.workload].metric)
+            content = tuple(trial.columns.get(name, NO_ROWS).tobytes() for name in names)
+            logs.setdefault((trial.workload, hash(content)), []).append(trial)
+    copies: dict[str, list[list[Trial]]] = {}
+    for group in logs.values():
+        if len(group) > 1:
+            who = ", ".join(sorted({trial.submission for trial in group}, key=natural))
+            copies.setdefault(who, []).append(group)
+    for who, groups in copies.items():
+        first = " and ".join(f"{'/'.join(t.key)} [{t.framework}]" for t in groups[0][:2])
+        evidence = f"{len(groups)} logs stand under several names, such as {first}"
+        yield Finding("logs are no copies of others", who, evidence)
 
 
 def _counts(submission: str, trials: Sequence[Trial], board: Board) -> Iterator[Finding]:
@@ -304,12 +334,38 @@ def _hardware(trials: Sequence[Trial]) -> Iterator[Finding]:
 
 def _versions(trials: Sequence[Trial]) -> Iterator[Finding]:
     """Software versions that differ between the runs of one submission."""
+    return _several(
+        "one version of the software",
+        (
+            (trial.submission, name, version)
+            for trial in trials
+            for name, version in trial.facts.versions.items()
+        ),
+    )
+
+
+def _set_ups(trials: Sequence[Trial]) -> Iterator[Finding]:
+    """Set-ups that differ between the runs of one submission on one workload; data between any."""
+    return _several(
+        "one set-up on each workload",
+        (
+            (
+                trial.workload if name == DATA else f"{trial.submission}/{trial.workload}",
+                name,
+                value,
+            )
+            for trial in trials
+            for name, value in trial.facts.set_up.items()
+        ),
+    )
+
+
+def _several(check: str, stated: Iterable[tuple[str, str, str]]) -> Iterator[Finding]:
+    """Findings about what has several values in one place, from (place, name, value)."""
     seen: dict[tuple[str, str], collections.Counter[str]] = {}
-    for trial in trials:
-        for name, version in trial.facts.versions.items():
-            seen.setdefault((trial.submission, name), collections.Counter())[version] += 1
-    for (submission, name), counts in sorted(seen.items()):
+    for where, name, value in stated:
+        seen.setdefault((where, name), collections.Counter())[value] += 1
+    for (where, name), counts in sorted(seen.items()):
         if len(counts) > 1:
-            listed = (f"{version} ({n} trials)" for version, n in counts.most_common(MAX_NAMES))
-            evidence = f"{name}: {', '.join(listed)}"
-            yield Finding("one version of the software", submission, evidence)
+            listed = (f"{value} ({n} trials)" for value, n in counts.most_common(MAX_NAMES))
+            yield Finding(check, where, f"{name}: {', '.join(listed)}")

@@ -6,7 +6,7 @@ import pytest
 
 from scoring.audit import Finding, findings
 from scoring.board import assess
-from scoring.records import EVAL_TIME, STEP, TIME, TOTAL, Facts, Trial
+from scoring.records import DATA, EVAL_TIME, PREEMPTION, STEP, TIME, TOTAL, Facts, Trial
 from scoring.testing import make_trial, rules_v05
 
 RULES = rules_v05(["criteo1tb"])  # evaluated every 120 s, budget 7703 s, target 0.123735
@@ -16,7 +16,10 @@ NUM = 20
 def clean(study: int, trial: int, submission: str = "adamw") -> Trial:
     """A trial that nothing is wrong with: evaluations 120 wall seconds apart, each taking 40 s."""
     made = make_trial(
-        [0.2 - 0.001 * k for k in range(NUM)], study=study, trial=trial, submission=submission
+        [0.2 - 0.001 * k + 1e-6 * (10 * study + trial) for k in range(NUM)],
+        study=study,
+        trial=trial,
+        submission=submission,
     )
     every = np.arange(NUM, dtype=float)
     columns = {
@@ -31,6 +34,7 @@ def clean(study: int, trial: int, submission: str = "adamw") -> Trial:
         hyperparameters={"learning_rate": 1 / (100 * study + trial + 1)},
         hardware="8x V100",
         versions={"python": "3.11"},
+        set_up={DATA: "c0ffee", "num_devices": "8"},
         budget_sec=7703.0,
         eval_period_sec=120.0,
         validation_target=0.123735,
@@ -102,6 +106,17 @@ CHECKS: list[tuple[str, Callable[[Trial], Trial], str]] = [
         lambda t: with_facts(t, versions={"python": "3.8"}),
         "3.8 (1 trials)",
     ),
+    (
+        "one set-up on each workload",
+        lambda t: with_facts(t, set_up={DATA: "c0ffee", "num_devices": "4"}),
+        "num_devices: 8 (24 trials), 4 (1 trials)",
+    ),
+    (
+        "logs are no copies of others",
+        lambda t: with_columns(t, **ledger()[0].columns),
+        "1 logs stand under several names, such as adamw/criteo1tb/study_0/trial_1 [jax] and "
+        "adamw/criteo1tb/study_1/trial_1 [jax]",
+    ),
     ("studies have their own seeds", lambda t: with_facts(t, seed=1), "study_0/trial_1"),
     (
         "studies draw their own points",
@@ -128,6 +143,48 @@ def test_each_fault_is_found(check: str, spoil: Callable[[Trial], Trial], eviden
     assert hits, f"nothing under {check!r} in {found(trials)}"
     assert any(evidence in finding.evidence for finding in hits)
     assert all(finding.where for finding in hits)
+
+
+@pytest.mark.parametrize(("num_studies", "slow"), [(2, {1}), (3, {1, 2}), (5, {0, 1, 2, 3})])
+def test_steps_are_compared_with_the_fastest_study(num_studies: int, slow: set[int]) -> None:
+    trials = [clean(study, 1) for study in range(num_studies)]
+    for study in slow:
+        steps = trials[study].columns[STEP]
+        trials[study] = with_columns(trials[study], **{STEP: steps / 1.2})
+    (finding,) = (f for f in found(trials) if f.check == "step time is steady")
+    assert "up to 1.20 times" in finding.evidence
+    assert finding.evidence.count("study_") == len(slow)
+
+
+def test_a_resumed_run_may_count_from_its_own_start() -> None:
+    trials = ledger()
+    runs = np.repeat([0.0, 1.0], NUM // 2)
+    total = trials[0].columns[TOTAL] - 1500 * runs
+    trials[0] = with_columns(trials[0], **{TOTAL: total, PREEMPTION: runs})
+    assert found(trials) == []
+    trials[0] = with_columns(trials[0], **{PREEMPTION: np.zeros(NUM)})
+    assert [f.check for f in found(trials)] == ["times strictly increase"]
+
+
+def test_points_without_a_value_are_none_that_studies_share() -> None:
+    assert found([with_facts(trial, hyperparameters={}) for trial in ledger()]) == []
+
+
+def test_seeds_that_studies_share_are_one_finding() -> None:
+    trials = [with_facts(trial, seed=int(trial.trial[-1])) for trial in ledger()]
+    trials += [dataclasses.replace(trial, workload="mnist") for trial in trials]
+    (finding,) = (f for f in found(trials) if f.check == "studies have their own seeds")
+    assert finding.where == "adamw"
+    assert finding.evidence.startswith(
+        "on 2 workloads 10 of 10 seeds occur in several studies of a trial, such as 1 on criteo1tb "
+        "in study_0/trial_1, study_1/trial_1"
+    )
+
+
+def test_data_are_compared_between_submissions() -> None:
+    other = [with_facts(t, set_up={DATA: "bad"}) for t in [clean(0, 1, submission="lion")]]
+    (finding,) = (f for f in found(ledger() + other) if f.check.startswith("one set-up"))
+    assert finding.where == "criteo1tb" and "c0ffee (25 trials), bad (1 trials)" in finding.evidence
 
 
 def test_evaluations_that_are_too_rare_are_found_with_what_it_costs() -> None:

@@ -63,7 +63,11 @@ def _shown(board: Board) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """Place, name and line style of the best submissions."""
     for i in board.order[:MOST_SHOWN]:
         dash = DASHES[i // len(COLOURS) % len(DASHES)]
-        yield i, printable(board.submissions[i]), {"color": COLOURS[i % len(COLOURS)], "linestyle": dash}
+        yield (
+            i,
+            printable(board.submissions[i]),
+            {"color": COLOURS[i % len(COLOURS)], "linestyle": dash},
+        )
 
 
 def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:

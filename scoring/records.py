@@ -19,6 +19,7 @@ EVAL_TIME = "accumulated_eval_time"
 TOTAL = "total_duration"
 PREEMPTION = "preemption_count"
 LOGGING_TIME = "accumulated_logging_time"
+DATA = "data_sha256"
 NO_ROWS: Array = np.empty(0)
 MAX_TOLD = 100  # problems of one file that are told one by one
 
@@ -40,6 +41,9 @@ class Facts:
     hyperparameters: Mapping[str, object] | None = None
     hardware: str | None = None
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    set_up: Mapping[str, str] = dataclasses.field(
+        default_factory=dict
+    )  # DATA, number of devices ..
     workload: workload_pb2.Workload | None = None  # as recorded, resolved; logs of ours alone
     ruleset: ruleset_pb2.Ruleset | None = None
     made_for: tuple[str, str] = ("", "")  # version and tuning, for example v0.5, external

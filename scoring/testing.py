@@ -142,6 +142,10 @@ def events_text(
         trial=trial,
         seed=7,
         budget_sec=7703,
+        submission_sha256="50b",
+        data_sha256="da7a",
+        num_devices=2,
+        global_batch_size=64,
         provenance=event_pb2.Provenance(python="3.11.7", accelerators=["H200", "H200"]),
     )
     events = [event_pb2.Event(trial_started=started)]

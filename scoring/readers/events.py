@@ -13,6 +13,7 @@ from scoring.outcomes import CRASHES, Ending
 from scoring.readers.files import Folder
 from scoring.readers.rows import LINE, checked, target_of
 from scoring.records import (
+    DATA,
     EVAL_TIME,
     LOGGING_TIME,
     PREEMPTION,
@@ -193,7 +194,18 @@ def _facts(started: event_pb2.TrialStarted, events: list[event_pb2.Event]) -> Fa
     rules = started.workload.rules.get(started.ruleset.version)
     tuning = ruleset_pb2.Ruleset.Tuning.Name(started.ruleset.tuning).lower()
     outcome = timing_pb2.Outcome.Name(ended.outcome) if ended else None
-    versions = {"python": provenance.python, "os": provenance.host_os, "commit": provenance.commit}
+    versions = {
+        "python": provenance.python,
+        "os": provenance.host_os,
+        "commit": provenance.commit,
+        "modified": "yes" if provenance.modified else "no",
+        "submission_sha256": started.submission_sha256,
+    }
+    set_up = {
+        DATA: started.data_sha256,
+        "num_devices": str(started.num_devices),
+        "global_batch_size": str(started.global_batch_size),
+    }
     return Facts(
         ended=outcome,
         message=ended.message if ended else f"the log ends after event {events[-1].sequence}",
@@ -210,6 +222,7 @@ def _facts(started: event_pb2.TrialStarted, events: list[event_pb2.Event]) -> Fa
         hyperparameters=_hyperparameters(started),
         hardware=_hardware(provenance),
         versions={**provenance.packages, **{k: v for k, v in versions.items() if v}},
+        set_up={k: v for k, v in set_up.items() if v},
         workload=started.workload,
         ruleset=started.ruleset if started.HasField("ruleset") else None,
         made_for=(started.ruleset.version, tuning) if started.HasField("ruleset") else ("", ""),

@@ -171,9 +171,13 @@ def test_damaged_files_are_reported_with_path_and_line(tmp_path: Path) -> None:
     (folder / "hparams.json").write_text('{\n"a": }')
     ledger = read_logs([tmp_path])
     assert ledger.trials[0].num_evaluations == 2
+    assert ledger.trials[0].facts.hyperparameters is None
     first, second = errors(ledger)
     assert first.startswith(f"{folder}/eval_measurements.csv:4: row left out: 3 cells")
     assert second.startswith(f"{folder}/hparams.json:2: is no JSON")
+    (folder / "hparams.json").write_text("[]")
+    ledger = read_logs([tmp_path])
+    assert ledger.trials[0].facts.hyperparameters is None and len(errors(ledger)) == 2
 
 
 @pytest.mark.parametrize("cell", ["inf", "nan", "-5", "torn"])
@@ -202,10 +206,11 @@ def test_odd_metadata_stops_nothing(tmp_path: Path, meta: str) -> None:
     assert (trial.facts.seed, trial.facts.hardware, trial.num_evaluations) == (None, None, 1)
 
 
-def test_hyperparameters_nested_too_deep_cost_their_row_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("point", ["[" * 100_000, "[]"])
+def test_hyperparameters_that_are_none_cost_their_row_alone(tmp_path: Path, point: str) -> None:
     write_tidy(tmp_path, [make_trial([0.2])], ".csv")
     header = "version,ruleset,submission,workload,framework,study,trial,has_eval_csv,hparams_json"
-    row = f"v05,external,adamw,criteo1tb,jax,0,2,False,{'[' * 100_000}"
+    row = f"v05,external,adamw,criteo1tb,jax,0,2,False,{point}"
     (tmp_path / "trials.csv").write_text(f"{header}\n{row}\n")
     ledger = read_logs([tmp_path])
     assert len(ledger.trials) == 1 and "trials.csv:2: row left out" in errors(ledger)[0]
@@ -316,6 +321,13 @@ def test_event_logs_are_found_anywhere_and_identified_by_their_start(tmp_path: P
     assert trial.times_sec.tolist() == [100, 200]
     assert (trial.facts.ended, trial.facts.final_time_sec) == ("BUDGET_EXHAUSTED", 250)
     assert (trial.facts.hardware, trial.facts.versions["python"]) == ("2x H200", "3.11.7")
+    assert trial.facts.versions["submission_sha256"] == "50b"
+    assert trial.facts.set_up == {
+        "data_sha256": "da7a",
+        "num_devices": "2",
+        "global_batch_size": "64",
+    }
+    assert trial.facts.versions["modified"] == "no"
     assert not ledger.problems
 
 
@@ -418,7 +430,9 @@ def test_an_evaluation_without_the_target_metric_is_an_error(tmp_path: Path, met
     ledger = read_logs([tmp_path])
     assert ledger.trials[0].times_sec.tolist() == [100, 200]
     (error,) = errors(ledger)
-    assert error == f"{folder}/events.jsonl:3: an evaluation without validation/loss attains nothing"
+    assert (
+        error == f"{folder}/events.jsonl:3: an evaluation without validation/loss attains nothing"
+    )
 
 
 @pytest.mark.parametrize(

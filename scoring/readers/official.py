@@ -222,15 +222,17 @@ def _facts(
 def _newest_json(folder: Folder, prefix: str, ledger: Ledger) -> Mapping[str, object]:
     """The file of the last run of a trial that was preempted; empty if there is none."""
     names = [name for name in folder.files if name.startswith(prefix)]
-    return _json(folder, max(names, key=lambda name: (len(name), name)), ledger) if names else {}
+    newest = max(names, key=lambda name: (len(name), name), default=None)
+    return _json(folder, newest, ledger) or {} if newest else {}
 
 
-def _json(folder: Folder, name: str, ledger: Ledger) -> Mapping[str, object]:
+def _json(folder: Folder, name: str, ledger: Ledger) -> Mapping[str, object] | None:
+    """The content; None, and reported, where it is no JSON object."""
     origin = f"{folder.origin}/{name}"
     data = folder.files[name]()
     if len(data) > MAX_JSON_BYTES:
         ledger.error(origin, f"more than {MAX_JSON_BYTES} bytes; it plays no part in the score")
-        return {}
+        return None
     try:
         content = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -239,10 +241,10 @@ def _json(folder: Folder, name: str, ledger: Ledger) -> Mapping[str, object]:
             f"is no JSON ({error}); it plays no part in the score",
             getattr(error, "lineno", 0),
         )
-        return {}
+        return None
     if not isinstance(content, dict):
         ledger.error(origin, "is not a JSON object; it plays no part in the score", 1)
-        return {}
+        return None
     return content
 
 

@@ -95,7 +95,7 @@ def test_the_official_method_takes_rows_that_were_written_again_as_they_stand(
     assert "2 rows were written again" in problem.text and not problem.is_error
     found = {}
     for method in ("documented", "official"):
-        board = assess(ledger.trials, rules_v05(["criteo1tb"]), method=method)  # type: ignore[arg-type]
+        board = assess(ledger.trials, rules_v05(["criteo1tb"]), method=method)
         found[method] = (board.time_sec.item(), board.hits[0].row, board.hits[0].earliest_sec)
     assert found == {"documented": (390, 3, 290), "official": (300, 2, 200)}
 

@@ -165,6 +165,9 @@ def _row(cells: Mapping[str, str], origin: str) -> Row:
         value = number(name)
         return None if value is None else int(value)
 
+    point = json.loads(cells["hparams_json"]) if cells.get("hparams_json") else None
+    if not isinstance(point, dict | None):
+        raise ValueError(f"hparams_json is {cells['hparams_json'][:40]!r}, expected a JSON object")
     facts = Facts(
         final_time_sec=number("final_submission_time"),
         final_step=integer("final_step"),
@@ -173,7 +176,7 @@ def _row(cells: Mapping[str, str], origin: str) -> Row:
         eval_period_sec=number("meta_eval_period_s"),
         validation_target=number("meta_val_target"),
         seed=integer("rng_seed"),
-        hyperparameters=json.loads(cells["hparams_json"]) if cells.get("hparams_json") else None,
+        hyperparameters=point,
         versions={"commit": cells["git_commit"]} if cells.get("git_commit") else {},
         made_for=(_with_dot(cells.get("version") or ""), cells.get("ruleset") or ""),
     )
