@@ -1,5 +1,6 @@
 """Trials and logs made up for tests and benchmarks."""
 
+import csv
 import dataclasses
 import lzma
 import math
@@ -20,6 +21,7 @@ from spec.loading import load_ruleset, load_workload
 # Beside the repository.
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 NO_FACTS = Facts()
+V05 = ["--rules", "v0.5", "--ruleset", "external", "--resamples", "50"]  # of the command
 TIDY_HEADER = (
     "workload,framework,study,trial,global_step,accumulated_submission_time,accumulated_eval_time,"
     "total_duration,val_metric,test_metric,train_metric,val_loss,train_loss"
@@ -217,6 +219,11 @@ def write_events(folder: Path, text: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "events.jsonl").write_text(text)
     return folder
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """The rows of a csv with a header."""
+    return list(csv.DictReader(path.read_text().splitlines()))
 
 
 def same(a: Trial, b: Trial) -> bool:
