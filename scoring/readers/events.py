@@ -168,7 +168,7 @@ def _columns(
         if event.HasField("trial_resumed"):
             preemptions = event.trial_resumed.preemption_count
         elif event.HasField("evaluation"):
-            clock, metrics = event.clock, event.evaluation.metrics
+            clock, stated = event.clock, event.evaluation.metrics
             counted = {
                 LINE: line,
                 STEP: event.evaluation.global_step,
@@ -178,11 +178,11 @@ def _columns(
                 PREEMPTION: preemptions,
                 LOGGING_TIME: clock.record_sec,
             }
-            for name in sorted(counted.keys() & metrics.keys()):
+            for name in sorted(counted.keys() & stated.keys()):
                 ledger.error(origin, f"metric left out: {name} is no name for one", line)
-            if target not in metrics:
+            if target not in stated:
                 ledger.error(origin, f"an evaluation without {target} attains nothing", line)
-            rows.append({**metrics, **counted})
+            rows.append({**stated, **counted})
     names = {name: None for row in rows for name in row}
     return {name: np.array([row.get(name, np.nan) for row in rows], float) for name in names}
 
