@@ -2,6 +2,8 @@
 device, which has shapes and no values, and like a GPU takes no part in operations with the CPU's.
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -37,8 +39,9 @@ def test_a_step_stays_on_its_device(
     logits, _ = workload.model_fn(model, batch, None, ForwardPassMode.TRAIN, KEY, True, 0.1)
     loss = workload.loss_fn(batch["targets"], logits, batch.get("weights"))
     (loss["summed"] / loss["n_valid_examples"]).backward()
-    held = [*model.named_parameters(), *model.named_buffers(), *loss.items()]
+    held: list[tuple[str, Any]] = [*model.named_parameters(), *model.named_buffers()]
     held += [(name, parameter.grad) for name, parameter in model.named_parameters()]
+    held += loss.items()
     evaluation = placement.place_batch(next(iter(pipeline.eval_batches(message, "validation"))))
     held += workload._eval_step(model, None, evaluation, KEY).items()
     assert {name: str(tensor.device) for name, tensor in held if not tensor.is_meta} == {}
