@@ -32,7 +32,6 @@ class FinewebEdu:
     """Sequences int32 [B, T] under `inputs`, the same one token later under `targets`."""
 
     noise_size = 0
-    sha256 = ""  # too large to hash
 
     def __init__(self, workload: Workload, folder: Path):
         self._length = workload.model.transformer_lm.sequence_length + 1

@@ -13,6 +13,7 @@ bytes come out on every machine.
 """
 
 import dataclasses
+import functools
 import hashlib
 
 import numpy as np
@@ -21,6 +22,7 @@ from inputs import generated_speech, pipeline, sentence_rows
 from inputs.drawing import integers, normal, uniform
 from inputs.graphs import UNKNOWN, Graphs, GraphSource
 from inputs.pipeline import Batch, map_arrays, named_arrays
+from spec import rng
 from spec.loading import SpecError
 from spec.workload_pb2 import Generated as Message
 from spec.workload_pb2 import Workload
@@ -30,6 +32,7 @@ MOST_NODES = 10
 FRACTION_UNKNOWN = 0.4  # of the labels of graphs
 IDS_PER_ROW = 4  # ids of a feature that share a row of the table, on average
 FIRST_WORD = 3  # after the tokens that fill up, begin and end a sentence
+PAIRS = "train_pairs"  # the split of unpacked training pairs of sentences
 PAIRS_PER_GROUP = 256  # sentence pairs that are packed together
 
 
@@ -40,40 +43,54 @@ def open_source(workload: Workload) -> pipeline.Source:
 
 
 class Generated:
-    """All splits, held in memory."""
+    """All splits, each made when it is first asked for and then held in memory."""
 
     noise_size = 0
 
     def __init__(self, workload: Workload):
-        options = workload.dataset.generated
+        self._workload = workload
+        schema = workload.dataset.generated.schema
         make = {
             Message.IMAGES: images,
             Message.CLICKS: clicks,
             Message.RECONSTRUCTIONS: reconstructions,
             Message.TRANSLATION: translations,
             Message.SPEECH: generated_speech.utterances,
-        }.get(options.schema)
+        }.get(schema)
         if make is None:
             raise SpecError(f"workload {workload.name}: dataset.generated.schema is not set")
-        splits = workload.splits
-        sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-        self._splits = {split: make(workload, split, size) for split, size in sizes.items()}
-        self._is_speech = options.schema == Message.SPEECH
-        if options.schema == Message.TRANSLATION:
-            self.eval_train_split = "train_pairs"
-            self._splits["train_pairs"] = self._splits["train"]
-            self._splits["train"] = packed(self._splits["train"])
+        self._make = make
+        self._is_speech = schema == Message.SPEECH
+        self._names = ["train", "validation", "test"]
+        if schema == Message.TRANSLATION:
+            self.eval_train_split = PAIRS
+            self._names.append(PAIRS)
+        self._made: dict[str, Batch] = {}
+
+    @functools.cached_property
+    def sha256(self) -> str:
         digest = hashlib.sha256()
-        for batch in self._splits.values():
-            for _, array in sorted(named_arrays(batch).items()):
+        for name in self._names:
+            for _, array in sorted(named_arrays(self._split(name)).items()):
                 digest.update(array.tobytes())
-        self.sha256 = digest.hexdigest()
+        return digest.hexdigest()
 
     def num_examples(self, split: str) -> int:
-        return len(next(iter(named_arrays(self._splits[split]).values())))
+        return len(next(iter(named_arrays(self._split(split)).values())))
 
     def batch(self, split: str, indices: np.ndarray, noise: np.ndarray | None) -> Batch:
-        return map_arrays(lambda array: array[indices], self._splits[split])
+        return map_arrays(lambda array: array[indices], self._split(split))
+
+    def _split(self, name: str) -> Batch:
+        if name not in self._made:
+            self._made[name] = self._generated(name)
+        return self._made[name]
+
+    def _generated(self, name: str) -> Batch:
+        if name == "train" and PAIRS in self._names:
+            return packed(self._split(PAIRS))
+        split = "train" if name == PAIRS else name
+        return self._make(self._workload, split, getattr(self._workload.splits, split))
 
     def text(self, ids: list[int]) -> str:
         """The text of tokens, but those for filling, for a begin and for an end."""
@@ -102,9 +119,10 @@ def clicks(workload: Workload, split: str, count: int) -> Batch:
     shape = (count, config.num_categorical)
     ids = integers(workload, f"{split}/ids", IDS_PER_ROW * rows, shape)
     of_dense = normal(workload, "weights/dense", (config.num_dense,))
-    of_row = normal(workload, "weights/ids", (rows,))
+    touched, which = np.unique(ids % rows, return_inverse=True)
+    of_row = rng.normal_quantile(uniform(workload, "weights/ids", (rows,))[touched])
     noise = workload.dataset.generated.noise * normal(workload, f"{split}/noise", (count,))
-    score = _row_sums(dense * of_dense) + _row_sums(of_row[ids % rows]) + noise
+    score = _row_sums(dense * of_dense) + _row_sums(of_row[which.reshape(shape)]) + noise
     inputs = np.concatenate([dense, ids], 1).astype(np.float32)
     return {"inputs": inputs, "targets": (score > 0).astype(np.float32)}
 

@@ -112,6 +112,24 @@ def test_splits_differ_and_the_seed_decides() -> None:
     assert generated.open_source(tiny("mnist", seed=2)).sha256 != source.sha256
 
 
+def test_only_what_is_asked_for_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    images = generated.images
+
+    def counted(workload: Workload, split: str, count: int) -> pipeline.Batch:
+        made.append(split)
+        return images(workload, split, count)
+
+    monkeypatch.setattr(generated, "images", counted)
+    source = generated.open_source(tiny("mnist"))
+    assert made == []
+    for _ in range(2):
+        pipeline.train_batch(source, 0, 4, slice(None), 0)
+    source.batch("test", np.arange(3), None)
+    assert made == ["train", "test"]
+    assert source.sha256 and made == ["train", "test", "validation"]
+
+
 def test_bytes_are_the_same_on_every_machine() -> None:
     known = "5b9a4befce578fe7888533292b8d97260c5dc5f3586483f677ae67d2634708ac"
     assert generated.open_source(tiny("criteo1tb")).sha256 == known

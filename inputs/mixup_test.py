@@ -12,7 +12,6 @@ ALPHA = 0.2
 class Mixing:
     """Ten examples [value] that are their own index, and its one-hot labels."""
 
-    sha256 = ""
     noise_size = 0
     mixup_alpha = ALPHA
 

@@ -55,10 +55,12 @@ class Source(Protocol):
 
     # Optional. `text(ids)` is the sentence behind a list of tokens, where texts are compared.
 
+    # Optional. SHA-256 of the data as read, hex digits; none where there are too many of them. It is
+    # asked for once a run and may be costly.
+    # sha256: str
+
     # Uniform numbers that augmenting one training example takes; 0 without augmentation.
     noise_size: int
-    # SHA-256 of the data as read, hex digits.
-    sha256: str
 
 
 @runtime_checkable
@@ -416,4 +418,4 @@ def data_sha256(workload: Workload) -> str:
     """SHA-256 of the workload's data as read, hex digits; empty where the source is too large to
     hash.
     """
-    return open_source(workload).sha256
+    return getattr(open_source(workload), "sha256", "")

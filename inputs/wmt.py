@@ -39,7 +39,6 @@ class Wmt:
     """All splits, memory-mapped. Training examples are packed rows; `train_pairs` are their pairs."""
 
     noise_size = 0
-    sha256 = ""  # too large to hash
     eval_train_split = "train_pairs"
 
     def __init__(self, workload: Workload, folder: Path):
