@@ -1,6 +1,7 @@
 """Runs cases: asks both backends, compares, and says what passed."""
 
 import fnmatch
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -92,22 +93,25 @@ def run_case(
     """Compares two testees on the levels of one case."""
     start = time.monotonic()
     report = WorkloadReport(workload=case.workload, backends=[t.backend for t in testees])
-    answers: dict[str, list[Arrays]] = {}
     levels = [level for level in levels if level in (case.levels or LEVELS)]
-    for level in levels:
-        question = comparison.QUESTIONS[level][0]
+    for question, group in itertools.groupby(levels, lambda level: comparison.QUESTIONS[level][0]):
+        answered = list(group)
         try:
-            if question not in answers:
-                answers[question] = ask(testees, case, question)
+            report.measurements.extend(_compared(testees, case, question, answered))
         except TesteeError as error:
-            report.not_run[Level.Name(level)] = str(error)
-            continue
-        report.measurements.extend(
-            comparison.compare(level, case, *answers[question]) or [_nothing(level)]
-        )
+            report.not_run.update(dict.fromkeys(map(Level.Name, answered), str(error)))
     apply_known_failures(case, report, levels)
     report.wall_sec = time.monotonic() - start
     return report
+
+
+def _compared(
+    testees: Sequence[Process], case: Case, question: str, levels: Sequence[Level]
+) -> list[Measurement]:
+    """The levels that one question answers. The answers, which may be gigabytes, are not kept."""
+    answers = ask(testees, case, question)
+    compared = (comparison.compare(level, case, *answers) or [_nothing(level)] for level in levels)
+    return list(itertools.chain.from_iterable(compared))
 
 
 def _nothing(level: Level) -> Measurement:
