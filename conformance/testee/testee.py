@@ -32,7 +32,8 @@ from inputs import stand_in as stand_ins
 from inputs.pipeline import named_arrays
 from spec import loading, rng
 from spec.interface import ForwardPassMode
-from spec.workload_pb2 import TRANSLATION
+from spec.workload_pb2 import TRANSLATION, Precision
+from spec.workload_pb2 import Workload as Message
 
 
 class Testee(Backend):
@@ -111,18 +112,28 @@ class Testee(Backend):
         stand_in: bool,
         float64: bool,
     ) -> Arrays:
-        """The arrays of `_passes` in float32 and, if asked for, again as `float64/...`: float64
-        shows what float32 hides, such as another epsilon beside a variance of 1.
+        """The arrays of `_passes` in float32, or as the workload's precision asks, and, if asked for,
+        again as `float64/...` without any rounding: float64 shows what float32 hides, such as another
+        epsilon beside a variance of 1.
 
         `stand_in` asks for generated examples in the place of the workload's data.
         """
-        chosen = self.workload(workload)
+        message = loading.load_workload(workload)
+        chosen = self.open(message)
         batch = self._batch(workload, seed, batch_size, stand_in)
-        passes = functools.partial(self._passes, chosen, batch, seed, dropout_rate, label_smoothing)
-        answer = passes(np.float32)
+        passes = functools.partial(
+            self._passes,
+            batch=batch,
+            seed=seed,
+            dropout_rate=dropout_rate,
+            label_smoothing=label_smoothing,
+        )
+        answer = passes(chosen, dtype=np.float32)
         if float64:
+            if message.precision.compute != Precision.FLOAT32:
+                chosen = self.open(_unrounded(message))
             with self.float64():
-                answer |= named("float64", passes(np.float64))
+                answer |= named("float64", passes(chosen, dtype=np.float64))
         return answer
 
     def _passes(
@@ -143,10 +154,11 @@ class Testee(Backend):
         whose numbers are `gradient_rows/<name>`.
         """
         placed = self.place(cast(batch, dtype))
+        filling = self._filling(workload, seed, dtype)
         key = self.key(rng.key_words(seed, "forward"))
 
         def model() -> tuple[Any, Any]:  # a new one for each pass, which may change it
-            return self._filled(workload, seed, dtype)
+            return workload.import_model(*filling)
 
         logits, unmoved = self.forward_pass(
             workload, model(), placed, key, ForwardPassMode.EVAL, update_batch_norm=True
@@ -273,13 +285,14 @@ class Testee(Backend):
         with self.float64():
             return golden_answer.answer(self, Path(file), np.float64)
 
-    def _filled(
-        self, workload: Any, seed: int, dtype: type[np.floating] = np.float32
-    ) -> tuple[Any, Any]:
+    def _filled(self, workload: Any, seed: int) -> tuple[Any, Any]:
+        return workload.import_model(*self._filling(workload, seed, np.float32))
+
+    def _filling(self, workload: Any, seed: int, dtype: type[np.floating]) -> tuple[Arrays, Arrays]:
         state = workload.initial_state
-        return workload.import_model(
-            cast({p.name: filled_parameter(p, seed) for p in workload.parameters}, dtype),
-            cast({name: filled_state(name, a.shape, seed) for name, a in state.items()}, dtype),
+        return (
+            {p.name: cast(filled_parameter(p, seed), dtype) for p in workload.parameters},
+            {n: cast(filled_state(n, a.shape, seed), dtype) for n, a in state.items()},
         )
 
     def _on_devices(self, batch: dict[str, Any]) -> Arrays:
@@ -294,3 +307,11 @@ class Testee(Backend):
         weights = pipeline.weights_of(batch).copy()
         weights[-1] = 0
         return batch | {"weights": weights}
+
+
+def _unrounded(message: Message) -> Message:
+    """The workload with activations in the type of its parameters."""
+    result = Message()
+    result.CopyFrom(message)
+    result.precision.compute = Precision.FLOAT32
+    return result

@@ -69,7 +69,7 @@ class JaxTestee(Testee):
         return placement.place_batch(batch)
 
     def fetch(self, tree: Any) -> Any:
-        return jax.device_get(tree)
+        return jax.tree.map(_as_array, jax.device_get(tree))
 
     def key(self, words: np.ndarray) -> Any:
         return placement.rng(words)
@@ -119,6 +119,12 @@ class JaxTestee(Testee):
         )
         gradients, statistics = workload.export_model(grads, new_state)
         return TrainingPass(self.fetch(logits), self.fetch(loss), gradients, statistics)
+
+
+def _as_array(value: Any) -> np.ndarray:
+    """numpy has no bfloat16, it becomes float32."""
+    array = np.asarray(value)
+    return array.astype(np.float32) if array.dtype == jnp.bfloat16 else array
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
