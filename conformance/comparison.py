@@ -35,7 +35,8 @@ QUESTIONS: dict[Level, tuple[str, tuple[str, ...] | None]] = {
     METRICS: ("metrics", None),
     TRAJECTORY: ("trajectory", None),
 }
-FLOAT64 = "float64/"  # comes before a prefix where the same was computed in float64
+# Types that may stand before a prefix, where the same was computed in that type throughout.
+EXACT = ("float64", "float32")
 
 
 def compare(level: Level, case: Case, first: Arrays, second: Arrays) -> list[Measurement]:
@@ -77,11 +78,22 @@ def _of_level(level: Level, arrays: Arrays) -> Arrays:
     prefixes = QUESTIONS[level][1]
     if prefixes is None:
         return arrays
-    return {
-        name: array
-        for name, array in arrays.items()
-        if name.removeprefix(FLOAT64).startswith(prefixes)
-    }
+    return {name: array for name, array in arrays.items() if rounded(name).startswith(prefixes)}
+
+
+def is_exact(quantity: str) -> bool:
+    """Whether a quantity, or a pattern of them, is of those that were computed in an exact type."""
+    return quantity.partition("/")[0] in EXACT
+
+
+def rounded(quantity: str) -> str:
+    """The name of a quantity as the workload's own precision has it."""
+    return quantity.partition("/")[2] if is_exact(quantity) else quantity
+
+
+def exact_type(case: Case) -> str:
+    """The exact type that the case asks for beside the workload's own precision; empty for none."""
+    return next((b.quantity.partition("/")[0] for b in case.bounds if is_exact(b.quantity)), "")
 
 
 def bound_of(case: Case | GoldenBounds, level: Level, quantity: str) -> Bound:

@@ -58,7 +58,7 @@ def arguments(case: Case, question: str) -> dict[str, Any]:
             "dropout_rate": case.dropout_rate,
             "label_smoothing": case.label_smoothing,
             "stand_in": case.scale == FULL,
-            "float64": any(b.quantity.startswith(comparison.FLOAT64) for b in case.bounds),
+            "exact": comparison.exact_type(case),
         },
         "trajectory": {
             "submission": case.submission,

@@ -48,16 +48,16 @@ def tolerance(bound: Bound) -> float:
 
 
 def roundings(case: Case, answers: Sequence[Arrays]) -> Iterator[tuple[int, float]]:
-    """Of each bound, by its place in the case, the largest error of float32 against float64 that any
-    of the answers has; nothing of bounds that nothing fits.
+    """Of each bound, by its place in the case, the largest error against the exact type that any of
+    the answers has; nothing of bounds that nothing fits.
     """
     for level in USUAL:
         found: dict[int, float] = {}
         for answer in answers:
             exact = {
-                name.removeprefix(comparison.FLOAT64): array
+                comparison.rounded(name): array
                 for name, array in answer.items()
-                if name.startswith(comparison.FLOAT64)
+                if comparison.is_exact(name)
             }
             rounded = {
                 name: array.astype(exact[name].dtype)
@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         cases = [case for case in cases if case.scale == TINY]
     large = any(case.scale == FULL for case in cases)
     with processes.running(optimized=large) as testees:
-        for case in filter(_has_float64, cases):
+        for case in filter(comparison.exact_type, cases):
             path = runner.CASES / f"{case.workload}.textproto"
             text = path.read_text(encoding="utf-8")
             for place, rounding in roundings(case, runner.ask(testees, case, "forward")):
@@ -123,10 +123,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             if options.write:
                 write_text(path, text)
     return 0
-
-
-def _has_float64(case: Case) -> bool:
-    return runner.arguments(case, "forward")["float64"]
 
 
 if __name__ == "__main__":

@@ -77,11 +77,13 @@ def test_only_two_numbers_of_a_case_are_rewritten() -> None:
 @pytest.mark.parametrize("name", runner.case_names())
 def test_bounds_of_the_cases_follow_from_their_roundings(name: str) -> None:
     case = runner.load_case(name)
-    computed = {b.level for b in case.bounds if b.quantity.startswith(comparison.FLOAT64)}
+    computed = {b.level for b in case.bounds if comparison.is_exact(b.quantity)}
     for bound in case.bounds:
         if bound.rounding:
             assert bound.bound == tolerances.tolerance(bound), bound.quantity
-            assert bound.rounding < bound.bound, f"{bound.quantity}: float64 is something else"
+            assert bound.rounding < bound.bound, (
+                f"{bound.quantity}: the exact type is something else"
+            )
         elif bound.level in (FORWARD, GRADIENT) and bound.level in computed:
-            exempt = bound.measure == IDENTICAL or bound.quantity.startswith(comparison.FLOAT64)
+            exempt = bound.measure == IDENTICAL or comparison.is_exact(bound.quantity)
             assert exempt, f"{Level.Name(bound.level)} {bound.quantity}: no rounding is stored"

@@ -28,7 +28,7 @@ def test_only_activations_are_rounded(backend: str, monkeypatch: pytest.MonkeyPa
         dropout_rate=0.0,
         label_smoothing=0.0,
         stand_in=False,
-        float64=True,
+        exact="float64",
     )
     exact = {
         name.removeprefix("float64/"): answer.pop(name)

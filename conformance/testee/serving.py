@@ -30,9 +30,8 @@ def serve(testee: Any, requests: Iterable[str], answers: IO[str]) -> None:
         request: dict[str, Any] = json.loads(line)
         question, out = request.pop("question"), request.pop("out")
         try:
-            arrays = getattr(testee, question)(**request)
-            with Path(out).open("wb") as file:
-                np.savez(file, **arrays)
+            with Path(out).open("wb") as file:  # the arrays, which may be gigabytes, go at once
+                np.savez(file, **getattr(testee, question)(**request))
             answer: dict[str, Any] = {"ok": True}
         except Exception:  # reported by the runner; the next question may still be answered
             answer = {"ok": False, "error": traceback.format_exc()}

@@ -110,11 +110,11 @@ class Testee(Backend):
         dropout_rate: float,
         label_smoothing: float,
         stand_in: bool,
-        float64: bool,
+        exact: str,
     ) -> Arrays:
-        """The arrays of `_passes` in float32, or as the workload's precision asks, and, if asked for,
-        again as `float64/...` without any rounding: float64 shows what float32 hides, such as another
-        epsilon beside a variance of 1.
+        """The arrays of `_passes` in float32, or as the workload's precision asks, and, if `exact` is not
+        empty, again in that type throughout, as `float64/...` or `float32/...`: float64 shows what
+        float32 hides, such as another epsilon beside a variance of 1, and float32 what bfloat16 hides.
 
         `stand_in` asks for generated examples in the place of the workload's data.
         """
@@ -128,12 +128,12 @@ class Testee(Backend):
             dropout_rate=dropout_rate,
             label_smoothing=label_smoothing,
         )
-        answer = passes(chosen, dtype=np.float32)
-        if float64:
+        answer = passes(chosen, dtype="float32")
+        if exact:
             if message.precision.compute != Precision.FLOAT32:
                 chosen = self.open(_unrounded(message))
-            with self.float64():
-                answer |= named("float64", passes(chosen, dtype=np.float64))
+            with self.float64() if exact == "float64" else contextlib.nullcontext():
+                answer |= named(exact, passes(chosen, dtype=exact))
         return answer
 
     def _passes(
@@ -143,7 +143,7 @@ class Testee(Backend):
         seed: int,
         dropout_rate: float,
         label_smoothing: float,
-        dtype: type[np.floating],
+        dtype: str,
     ) -> Arrays:
         """On filled parameters and state, the last example masked out: `eval/logits`,
         `eval/per_example`, of speech `eval/decoded`, and `eval_state/<name>`, which stays although it
@@ -286,9 +286,9 @@ class Testee(Backend):
             return golden_answer.answer(self, Path(file), np.float64)
 
     def _filled(self, workload: Any, seed: int) -> tuple[Any, Any]:
-        return workload.import_model(*self._filling(workload, seed, np.float32))
+        return workload.import_model(*self._filling(workload, seed, "float32"))
 
-    def _filling(self, workload: Any, seed: int, dtype: type[np.floating]) -> tuple[Arrays, Arrays]:
+    def _filling(self, workload: Any, seed: int, dtype: str) -> tuple[Arrays, Arrays]:
         state = workload.initial_state
         return (
             {p.name: cast(filled_parameter(p, seed), dtype) for p in workload.parameters},

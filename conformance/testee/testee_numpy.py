@@ -100,7 +100,7 @@ class NumpyTestee:
         dropout_rate: float,
         label_smoothing: float,
         stand_in: bool,
-        float64: bool,
+        exact: str,
     ) -> Arrays:
         """As `Testee.forward`. A perceptron drops nothing and has no state."""
         message = _perceptron(workload)
@@ -108,11 +108,9 @@ class NumpyTestee:
         batch = pipeline.train_batch(source, seed, batch_size, slice(None), 0)
         batch["weights"] = pipeline.weights_of(batch).copy()
         batch["weights"][-1] = 0
-        answer = self._passes(message, batch, seed, label_smoothing, np.float32)
-        if float64:
-            answer |= named(
-                "float64", self._passes(message, batch, seed, label_smoothing, np.float64)
-            )
+        answer = self._passes(message, batch, seed, label_smoothing, "float32")
+        if exact:
+            answer |= named(exact, self._passes(message, batch, seed, label_smoothing, exact))
         return answer
 
     def _passes(
@@ -121,7 +119,7 @@ class NumpyTestee:
         batch: dict[str, Any],
         seed: int,
         label_smoothing: float,
-        dtype: type[np.floating],
+        dtype: str,
     ) -> Arrays:
         config = message.model.mlp
         batch, params = cast(batch, dtype), cast(_filled(config, seed), dtype)
