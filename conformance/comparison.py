@@ -138,7 +138,7 @@ def _error(bound: Bound, errors: np.ndarray, b: np.ndarray, floor: float) -> flo
     if bound.measure == IDENTICAL:
         return float(errors.sum())
     if bound.measure == RELATIVE_L2:
-        error, scale = float(np.linalg.norm(errors)), float(np.linalg.norm(b.astype(np.float64)))
+        error, scale = float(np.linalg.norm(errors)), math.sqrt(_square_sum(b))
         floor *= math.sqrt(b.size)
     elif bound.measure == RELATIVE_MAX:
         error, scale = float(errors.max(initial=0)), float(np.abs(b).max(initial=0))
@@ -151,7 +151,8 @@ def _error(bound: Bound, errors: np.ndarray, b: np.ndarray, floor: float) -> flo
 
 
 def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.abs(a.astype(np.float64) - b.astype(np.float64))
+    difference = np.asarray(np.subtract(a, b, dtype=np.float64))  # no scalar, which has no place
+    return np.abs(difference, out=difference)
 
 
 def _bits_differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
