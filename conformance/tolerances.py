@@ -4,8 +4,8 @@
 
 How far a backend's float32 lies from its own float64 is rounding and nothing else. A bound is that
 of the worse backend times a margin, for two backends round and other machines round otherwise. Of a
-model in bfloat16, float32 is what its roundings are measured from. Prints
-the bounds of the levels that are computed in both types; `--write` puts them into the cases.
+model in bfloat16, float32 is what its roundings are measured from. Prints the bounds of the levels
+that are computed in both types; `--write` puts them into the cases.
 """
 
 import argparse
