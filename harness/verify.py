@@ -133,8 +133,18 @@ def _evaluations(trial: TrialStarted, counted: Sequence[Event]) -> Iterator[str]
         for name in ("validation_target_met", "test_target_met"):
             if getattr(evaluation, name) != getattr(judgement, name):
                 yield f"event {event.sequence}: {name} is not what its metrics say"
+        yield from _sizes(trial, event)
         if evaluation.global_step != event.clock.step:
             yield f"event {event.sequence}: global_step is not the clock's step"
+
+
+def _sizes(trial: TrialStarted, event: Event) -> Iterator[str]:
+    """Whether an evaluation was of whole splits."""
+    metrics, splits = dict(event.evaluation.metrics), trial.workload.splits
+    for split in ("validation", "test"):
+        found, expected = metrics.get(f"{split}/num_examples"), getattr(splits, split)
+        if splits.HasField(split) and found != expected:
+            yield f"event {event.sequence}: {split}/num_examples is {found}, expected {expected}"
 
 
 def _end(trial: TrialStarted, counted: Sequence[Event]) -> Iterator[str]:

@@ -102,6 +102,10 @@ def flip(run: Path) -> None:
             edit(4, lambda e: e["evaluation"]["metrics"].pop("validation/loss")),
             "cannot be judged: 'validation/loss'",
         ),
+        (
+            edit(4, lambda e: e["evaluation"]["metrics"].update({"validation/num_examples": 1})),
+            "event 4: validation/num_examples is 1.0, expected 5",
+        ),
         (edit(6, lambda e: e["clock"].update(timed_sec=30)), "the parts of its time are"),
         (
             edit(8, lambda e: e["trial_ended"].update(time_to_target_sec=31)),

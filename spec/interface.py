@@ -47,14 +47,15 @@ class WorkloadInterface:
 
     def __init__(self, message: workload_pb2.Workload, version: str):
         """`version` is the key of the rules to apply, for example `v0.6`; SpecError if the workload
-        has none for it.
+        has none for it. The message is copied: a submission that changes it changes its own.
         """
         if not message.HasField("model") or not message.HasField("dataset"):
             raise loading.SpecError(
                 f"workload {message.name} is known to scoring only: its file states no model or no dataset"
             )
-        self.message = message
-        self.rules = loading.rules_of(message, version)
+        self.message = workload_pb2.Workload()
+        self.message.CopyFrom(message)
+        self.rules = loading.rules_of(self.message, version)
 
     @property
     def name(self) -> str:

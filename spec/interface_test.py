@@ -27,6 +27,18 @@ def test_attributes_come_from_the_message() -> None:
     assert workload.metrics_logger is None
 
 
+def test_what_is_changed_is_the_workloads_own() -> None:
+    message = loading.load_workload("digits_vit")
+    num_validation, target = message.splits.validation, message.rules["v0.6"].validation_target
+    workload, other = (WorkloadInterface(message, "v0.6") for _ in range(2))
+    workload.message.splits.validation = 1
+    workload.rules.validation_target = 0.0
+    assert workload.num_validation_examples == 1 and workload.validation_target_value == 0.0
+    for untouched in (WorkloadInterface(message, "v0.6"), other):
+        assert untouched.num_validation_examples == num_validation == message.splits.validation
+        assert untouched.validation_target_value == target
+
+
 def test_a_workload_is_hashed_by_identity() -> None:
     message = loading.load_workload("digits_vit")
     first, second = (WorkloadInterface(message, "v0.6") for _ in range(2))

@@ -45,7 +45,7 @@ class Workload(WorkloadInterface):
         self._uniform = shared_uniform if shared_masks else own_uniform
         family = message.model.WhichOneof("family")
         module = importlib.import_module(f"backends.jax.models.{family}")
-        self._model = module.Model(getattr(message.model, family))
+        self._model = module.Model(getattr(self.message.model, family))
         for name, part in layers.walk(self._model):
             if isinstance(part, Dropout | SpecAugment):
                 part.site = name

@@ -44,7 +44,7 @@ class Workload(WorkloadInterface):
         self._uniform = shared_uniform if shared_masks else None
         family = message.model.WhichOneof("family")
         self._module = importlib.import_module(f"backends.pytorch.models.{family}")
-        self._config = getattr(message.model, family)
+        self._config = getattr(self.message.model, family)
 
     def abstract_model(self) -> nn.Module:
         """The model on the meta device: shapes and no values."""
