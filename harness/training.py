@@ -86,7 +86,7 @@ class Training:
             "current_params_types": workload.model_params_types,
             "hyperparameters": hyperparameters,
             "loss_type": workload.loss_type,
-            "eval_results": self._eval_results,
+            "eval_results": self._copied_results(),
         }
         self._where_named = (
             {"train_state": types.MappingProxyType(self._train_state)}
@@ -218,6 +218,7 @@ class Training:
         self.standing.is_budget_exhausted = clock.timed_sec >= trial.budget_sec
         self._train_state.update(_train_state(clock, self.standing))
         self._eval_results.append((step, metrics | _official_times(clock)))
+        self._same_at_every_call["eval_results"] = self._copied_results()
         self.scalars.write(self._log)
         self._log.append(
             evaluation=Evaluation(
@@ -228,6 +229,10 @@ class Training:
             )
         )
         self._save_checkpoint()
+
+    def _copied_results(self) -> list[tuple[int, dict[str, float]]]:
+        """The evaluations so far for a submission, which may do with its copy what it likes."""
+        return [(step, dict(metrics)) for step, metrics in self._eval_results]
 
     def _meet_and_check(self) -> None:
         """Between two batches of an evaluation, which all ranks begin together."""

@@ -190,6 +190,26 @@ def test_what_a_submission_is_given(tmp_path: Path) -> None:
     assert len(set(states)) == len(states) == 4  # of two updates and two preparations
 
 
+def test_what_a_submission_does_to_its_evaluations_changes_nothing(tmp_path: Path) -> None:
+    machine = Machine()
+    update = fakes.functions(machine)["update_params"]
+    seen: dict[int, list[tuple[int, bool]]] = {}
+
+    def update_params(*, eval_results: Any, global_step: int, **arguments: Any) -> Any:
+        if global_step in (0, 1, 31):  # the first step, and those after an evaluation
+            seen[global_step] = [(step, "validation/loss" in values) for step, values in eval_results]
+        for _, metrics in eval_results[:1]:
+            metrics.clear()
+        eval_results += [(global_step + 1, {}), 5]
+        return update(**arguments)
+
+    run = FakeTrial(tmp_path, machine, FakeBackend(machine), {"update_params": update_params})
+    assert run.ended.outcome == Outcome.BUDGET_EXHAUSTED
+    assert run.ended.global_step == 100
+    assert [e.evaluation.global_step for e in run.evaluations] == [1, 31, 61, 91]
+    assert seen == {0: [], 1: [(1, True)], 31: [(1, True), (31, True)]}
+
+
 def test_scalars_are_written_before_the_evaluation_that_follows(tmp_path: Path) -> None:
     machine = Machine()
     update = fakes.functions(machine)["update_params"]

@@ -185,8 +185,6 @@ class _Reader(ast.NodeVisitor):
             self._looked_up(node, named[0])
         if isinstance(node.ctx, ast.Store | ast.Del):
             self._mutation(node, node.value, "changes")
-            if lent := self._lent(node.value):
-                self._add("patching", node, f"changes {lent}")
         self.generic_visit(node)
 
     def visit_MatchValue(self, node: ast.MatchValue) -> None:
@@ -209,6 +207,8 @@ class _Reader(ast.NodeVisitor):
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         self._target(node.target)
+        if lent := self._lent(node.target):
+            self._add("patching", node, f"changes {lent}")
         self.generic_visit(node)
 
     def visit_Delete(self, node: ast.Delete) -> None:
@@ -240,8 +240,10 @@ class _Reader(ast.NodeVisitor):
             self._add("patching", node, "sets __class__")
 
     def _mutation(self, node: ast.AST, owner: ast.expr, how: str) -> None:
-        """A container that is changed, of the module or of the environment."""
-        if self._dotted(owner) == "os.environ":
+        """A container that is changed, of the harness, of the module or of the environment."""
+        if lent := self._lent(_outermost(owner)):
+            self._add("patching", node, f"{how} {lent}")
+        elif self._dotted(owner) == "os.environ":
             self._add("environment", node, f"{how} os.environ")
         elif (
             isinstance(owner, ast.Name)
@@ -276,6 +278,13 @@ class _Reader(ast.NodeVisitor):
     def _lent(self, node: ast.expr) -> str | None:
         """Which of the harness's objects an expression is; None for anything else."""
         return self._held.get(node.id) if isinstance(node, ast.Name) else None
+
+
+def _outermost(node: ast.expr) -> ast.expr:
+    """What `a.b[c]` is a part of: `a`."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node
 
 
 @functools.cache
