@@ -1,5 +1,6 @@
 """The event log of a trial: `events.jsonl`, append-only, one event a line in proto-JSON."""
 
+import contextlib
 import dataclasses
 import os
 import time
@@ -20,9 +21,9 @@ class EventLog:
     """Writes events, each with the clock's state, and hands them to those who watch.
 
     Every line goes to the operating system in one unbuffered write, so that a process that is
-    killed leaves whole lines and at most one torn one, the last. A line that could not be written
-    whole, on a full disk for instance, is ended before the next; its number is used again, for it
-    was never an event.
+    killed leaves whole lines and at most one torn one, the last; it is ended before the next. A line
+    that cannot be written whole, on a full disk for instance, is taken back; its number is used
+    again, for it was never an event.
 
     Attributes:
       observers: functions that are called with each event after it is written.
@@ -73,12 +74,16 @@ class EventLog:
             observer(message)
 
     def _write(self, data: bytes) -> None:
+        was_torn, self._is_torn = self._is_torn, True
+        end = os.fstat(self._file).st_size
         try:
             while data:
-                written = os.write(self._file, data)
-                data = data[written:]
-                self._is_torn = bool(data)
+                data = data[os.write(self._file, data) :]
+            self._is_torn = False
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, end)  # takes no space
+                self._is_torn = was_torn
             raise LogError(f"{self.path}: {error.strerror}") from error
 
     def is_in_place(self) -> bool:

@@ -18,7 +18,7 @@ from google.protobuf import text_format
 
 from harness import events
 from harness.clock import Clock
-from harness.errors import UsageError
+from harness.errors import LogError, UsageError
 from harness.events import EventLog
 from harness.lock import RunLock
 from harness.submission import Source
@@ -65,9 +65,10 @@ def create(
         new.rename(folder)
     except BaseException as error:
         shutil.rmtree(new, ignore_errors=True)
-        if not isinstance(error, OSError):
+        cause = error.__cause__ if isinstance(error, LogError) else error
+        if not isinstance(cause, OSError):
             raise
-        raise UsageError(f"{folder} cannot be written: {error.strerror}") from error
+        raise UsageError(f"{folder} cannot be written: {cause.strerror}") from error
     log.path = folder / events.FILE
     return log, lock
 
