@@ -22,7 +22,8 @@ _ENVIRONMENT = (
     "XLA_",
 )  # fmt: skip
 
-
+# Parts whose names alone do not say what they are.
+_IN_WORDS = {"modified": "uncommitted changes", "commit": "commit of this program"}
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _QUERY = {  # field of `Device` -> what nvidia-smi calls it
     "name": "name",
@@ -96,7 +97,8 @@ def container(root: Path, environment: Mapping[str, str]) -> str:
 def changes(before: Provenance, now: Provenance) -> list[str]:
     """Names of the parts that can change numbers or times and are not as they were."""
     parts = [field.name for field in Provenance.DESCRIPTOR.fields if field.name != "command"]
-    return [name for name in parts if getattr(before, name) != getattr(now, name)]
+    changed = [name for name in parts if getattr(before, name) != getattr(now, name)]
+    return [_IN_WORDS.get(name, name.replace("_", " ")) for name in changed]
 
 
 def checkout(root: Path) -> tuple[str, bool]:

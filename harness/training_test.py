@@ -197,7 +197,9 @@ def test_what_a_submission_does_to_its_evaluations_changes_nothing(tmp_path: Pat
 
     def update_params(*, eval_results: Any, global_step: int, **arguments: Any) -> Any:
         if global_step in (0, 1, 31):  # the first step, and those after an evaluation
-            seen[global_step] = [(step, "validation/loss" in values) for step, values in eval_results]
+            seen[global_step] = [
+                (step, "validation/loss" in values) for step, values in eval_results
+            ]
         for _, metrics in eval_results[:1]:
             metrics.clear()
         eval_results += [(global_step + 1, {}), 5]

@@ -15,13 +15,15 @@ from spec.timing_pb2 import Outcome
 from spec.user_paths import user_path
 
 _EPILOG = """\
-Exit status: 0 everything that was recomputed matches, or both runs are the same experiment to the
-last step; 1 something does not match; 2 the command was wrong.
+Exit status: 0 everything that was recomputed matches, or both runs are the same experiment as far
+as both went; 1 something does not match; 2 the command was wrong.
 """
 _ROUNDING_SEC = 1e-6  # sums of seconds in double precision
-_MAX_LINES = 20
 # Ends that follow from an evaluation or a count, and can be told from the log.
 _EVIDENT = (Outcome.TARGET_REACHED, Outcome.BUDGET_EXHAUSTED, Outcome.STEP_LIMIT)
+# Ends whose step depends on the clock: budgets do, and so does where evaluations are.
+_BY_TIME = (Outcome.TARGET_REACHED, Outcome.BUDGET_EXHAUSTED)
+_EVALUATION, _SCALARS = "evaluation", "scalar_metrics"  # events of steps
 
 
 def main(argv: Sequence[str]) -> int:
@@ -45,9 +47,9 @@ def main(argv: Sequence[str]) -> int:
         if not (folder / events.FILE).is_file():
             parser.error(f"{folder} is no run folder: it has no {events.FILE}")
     if arguments.against:
-        found = list(itertools.islice(differences(*folders), _MAX_LINES))
-        verdict = "differ" if found else "are the same experiment to the last step"
-        print("\n".join([*found, f"{folders[0]} and {folders[1]} {verdict}"]))
+        found, compared = compare(*folders)
+        verdict = "differ" if found else "are the same experiment"
+        print("\n".join([*found, f"{folders[0]} and {folders[1]} {verdict}; {compared}"]))
     else:
         found = list(mismatches(folders[0]))
         verdict = f"{len(found)} things do not match" if found else "everything matches"
@@ -170,31 +172,51 @@ def _end(trial: TrialStarted, counted: Sequence[Event]) -> Iterator[str]:
         yield f"time_to_target_sec is {stated}, by the evaluations {standing.time_to_target_sec}"
 
 
-def differences(one: Path, other: Path) -> Iterator[str]:
+def compare(one: Path, other: Path) -> tuple[list[str], str]:
     """One line for everything by which two runs are not the same experiment, step by step; of scalars,
-    evaluations and ends only the first. Times and where they ran may differ.
+    evaluations and ends only the first. And what was compared.
+
+    Times, what they decide and where the runs ran may differ: evaluations are compared where both
+    made one, and steps as far as both went.
     """
     logs = [
         timeline.counted(events.read_log(folder / events.FILE).events) for folder in (one, other)
     ]
-    trials = [_trial(log) for log in logs]
-    if None in trials:
-        yield "a log has no trial_started event"
-        return
-    first, second = trials
-    for name in ("global_batch_size", "num_parameters", "data_sha256"):
-        if getattr(first, name) != getattr(second, name):
-            yield f"{name} is {getattr(first, name)!r} and {getattr(second, name)!r}"
+    first, second = map(_trial, logs)
+    if first is None or second is None:
+        return ["a log has no trial_started event"], "nothing was compared"
+    lines = [
+        f"{name} is {getattr(first, name)!r} and {getattr(second, name)!r}"
+        for name in ("global_batch_size", "num_parameters", "data_sha256")
+        if getattr(first, name) != getattr(second, name)
+    ]
     if line := checkpoint.first_difference(checkpoint.identity(first), checkpoint.identity(second)):
-        yield f"they are different trials: {line}"
+        lines.append(f"they are different trials: {line}")
+    difference, compared = _first_difference(*logs)
+    lines += [difference] * bool(difference)
     changed = provenance.changes(first.provenance, second.provenance)
-    told = [list(_told(log)) for log in logs]
-    for a, b in itertools.zip_longest(*told):
-        if a != b:
-            yield f"first difference: {_show(a)} and {_show(b)}"
-            if changed:
-                yield f"they ran with different {', '.join(changed)}"
-            return
+    if lines and changed:
+        lines.append(f"they ran with different {', '.join(changed)}")
+    return lines, compared
+
+
+def _first_difference(one: Sequence[Event], other: Sequence[Event]) -> tuple[str, str]:
+    """The first difference between what two logs tell, empty if there is none; what was compared."""
+    a, b = _told(one), _told(other)
+    both = a.keys() & b.keys()
+    num_scalars = sum(kind == _SCALARS for _, kind in both)
+    num_evaluations = len(both) - num_scalars
+    compared = f"scalars of {num_scalars:,} steps and {num_evaluations:,} evaluations were compared"
+    end = min(one[-1].clock.step, other[-1].clock.step)
+    owed = {key for key in a.keys() ^ b.keys() if key[1] == _SCALARS and key[0] < end}
+    for key in sorted(both | owed):
+        if a.get(key) != b.get(key):
+            shown = f"{_show(key, a.get(key))} and {_show(key, b.get(key))}"
+            return f"first difference: {shown}", compared
+    if not both:
+        return "no step has scalars or an evaluation in both", compared
+    ends = _end_of(one), _end_of(other)
+    return "" if ends[0] == ends[1] else f"they end differently: {ends[0]} and {ends[1]}", compared
 
 
 def _trial(log: Sequence[Event]) -> Any:
@@ -202,23 +224,29 @@ def _trial(log: Sequence[Event]) -> Any:
     return started[-1] if started else None
 
 
-def _told(log: Sequence[Event]) -> Iterator[tuple[str, int, dict[str, str]]]:
-    """What a log tells but for times: (kind, step, values to the last bit)."""
+def _told(log: Sequence[Event]) -> dict[tuple[int, str], list[dict[str, str]]]:
+    """What a log tells of each step but for times: by step and kind, values to the last bit."""
+    told: dict[tuple[int, str], list[dict[str, str]]] = {}
     for event in log:
-        if event.HasField("scalar_metrics"):
-            scalars = event.scalar_metrics
-            yield "scalars", scalars.global_step, {k: v.hex() for k, v in scalars.metrics.items()}
-        elif event.HasField("evaluation"):
-            found = event.evaluation
-            yield "evaluation", found.global_step, {k: v.hex() for k, v in found.metrics.items()}
-        elif event.HasField("trial_ended"):
-            ended = event.trial_ended
-            yield Outcome.Name(ended.outcome), ended.global_step, {}
+        for kind in (_EVALUATION, _SCALARS):
+            if event.HasField(kind):
+                found = getattr(event, kind)
+                values = {name: value.hex() for name, value in found.metrics.items()}
+                told.setdefault((found.global_step, kind), []).append(values)
+    return told
 
 
-def _show(told: tuple[str, int, dict[str, str]] | None) -> str:
-    if told is None:
-        return "nothing"
-    kind, step, values = told
-    shown = ", ".join(f"{k} {float.fromhex(v)!r}" for k, v in sorted(values.items()))
-    return f"{kind} at step {step:,} ({shown})" if shown else f"{kind} at step {step:,}"
+def _end_of(log: Sequence[Event]) -> str:
+    """How a trial ended; without the step where time decides it."""
+    if not log[-1].HasField("trial_ended"):
+        return "no end"
+    ended = log[-1].trial_ended
+    if ended.outcome in _BY_TIME:
+        return "by time"
+    return f"{Outcome.Name(ended.outcome)} after step {ended.global_step:,}"
+
+
+def _show(key: tuple[int, str], told: list[dict[str, str]] | None) -> str:
+    step, kind = key
+    values = [f"{k} {float.fromhex(v)!r}" for part in told or [] for k, v in sorted(part.items())]
+    return f"{kind} at step {step:,} ({', '.join(values) or 'nothing'})"

@@ -27,8 +27,16 @@ def specification(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "load_ruleset", lambda version, tuning: fakes.RULESET)
 
 
-def make_run(folder: Path, loss: float = 0.75, seed: int = 3) -> Path:
-    """The folder of a trial that meets its target at its third evaluation."""
+def make_run(
+    folder: Path,
+    loss: float = 0.75,
+    seed: int = 3,
+    step_sec: float = 1.0,
+    logged: Callable[[int], float] | None = None,
+) -> Path:
+    """The folder of a trial that meets its target at its third evaluation; `logged` gives the scalar
+    of a step.
+    """
     place = folder.with_name(f"{folder.name}-submission")
     place.mkdir()
     (place / "submission.py").write_text("a submission")
@@ -45,8 +53,18 @@ def make_run(folder: Path, loss: float = 0.75, seed: int = 3) -> Path:
     )
     machine = Machine()
     backend = FakeBackend(machine, [(1.0, 1.0), (loss, 0.5), (0.4, 1.0)])
+    functions = fakes.functions(machine, step_sec)
+    update = functions["update_params"]
+
+    def update_params(*, workload: Any, global_step: int, **arguments: Any) -> Any:
+        if logged:
+            metrics = {"loss": logged(global_step)}
+            workload.metrics_logger.append_scalar_metrics(metrics, global_step)
+        return update(**arguments)
+
+    functions["update_params"] = update_params
     parts = Experiment(
-        backend, Submission(fakes.functions(machine)), None, fakes.train_batches, fakes.eval_batches
+        backend, Submission(functions), None, fakes.train_batches, fakes.eval_batches
     )
     clock = Clock(fakes.RULESET.timing.timed, now=machine.now)
     log, lock = run_folder.create(folder, trial, source, clock)
@@ -137,9 +155,60 @@ def test_what_was_changed_afterwards_is_found(
 def test_equal_runs_are_the_same_experiment(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one, other = make_run(tmp_path / "one"), make_run(tmp_path / "other")
+    one, other = (make_run(tmp_path / name, logged=float) for name in ("one", "other"))
     assert verify.main([str(one), "--against", str(other)]) == 0
-    assert "are the same experiment to the last step" in capsys.readouterr().out
+    assert capsys.readouterr().out == (
+        f"{one} and {other} are the same experiment; "
+        "scalars of 61 steps and 3 evaluations were compared\n"
+    )
+
+
+def test_where_time_puts_evaluations_and_the_end_is_no_difference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of steps that take longer fewer pass between two evaluations: 1, 31, 61 and 1, 16, 31."""
+    one = make_run(tmp_path / "one", logged=float)
+    other = make_run(tmp_path / "other", logged=float, step_sec=2)
+    assert verify.main([str(one), "--against", str(other)]) == 1
+    assert "evaluation at step 31 (test/loss 0.5," in capsys.readouterr().out
+    other = make_run(tmp_path / "third", logged=float, step_sec=1.5)
+    assert verify.main([str(one), "--against", str(other)]) == 0
+    assert "scalars of 41 steps and 1 evaluations were compared" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (
+            lambda step: float(np.nextafter(step, step + (step == 40))),
+            "scalar_metrics at step 40 (loss 40.0) and scalar_metrics at step 40 (loss 40.0000",
+        ),
+        (None, "scalar_metrics at step 0 (loss 0.0) and scalar_metrics at step 0 (nothing)"),
+    ],
+)
+def test_every_scalar_is_compared(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[int], float] | None,
+    found: str,
+) -> None:
+    one = make_run(tmp_path / "one", logged=float)
+    other = make_run(tmp_path / "other", logged=change, step_sec=1.5)
+    assert verify.main([str(one), "--against", str(other)]) == 1
+    assert f"first difference: {found}" in capsys.readouterr().out
+
+
+def test_runs_of_which_nothing_can_be_compared_are_not_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = make_run(tmp_path / "one"), make_run(tmp_path / "other")
+    lines = (other / "events.jsonl").read_text().splitlines(keepends=True)
+    (other / "events.jsonl").write_text("".join(lines[:2]))
+    assert verify.main([str(one), "--against", str(other)]) == 1
+    assert "no step has scalars or an evaluation in both" in capsys.readouterr().out
+    (other / "events.jsonl").write_text("".join(lines[:-1]))
+    assert verify.main([str(one), "--against", str(other)]) == 1
+    assert "they end differently: by time and no end" in capsys.readouterr().out
 
 
 def test_the_first_difference_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,3 +227,13 @@ def test_what_is_no_run_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str
         verify.main([str(tmp_path)])
     assert end.value.code == USAGE_ERROR
     assert "is no run folder: it has no events.jsonl" in capsys.readouterr().err
+
+
+def test_what_two_runs_ran_with_is_said_in_words_where_they_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = make_run(tmp_path / "one"), make_run(tmp_path / "other", loss=0.8)
+    for number in (0, 1):
+        edit(number, lambda e: e["trial_started"].update(provenance={"modified": True}))(one)
+    verify.main([str(one), "--against", str(other)])
+    assert "they ran with different uncommitted changes\n" in capsys.readouterr().out
