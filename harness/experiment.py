@@ -37,12 +37,14 @@ class InputQueue:
 
     Attributes:
       num_taken: batches taken since the trial began.
+      failure: why it gives no more, if it failed.
     """
 
     def __init__(self, batches: Iterator[Batch], backend: Backend, num_taken: int):
         self._batches = batches
         self._backend = backend
         self.num_taken = num_taken
+        self.failure: DataError | None = None
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -52,7 +54,8 @@ class InputQueue:
             batch = self._backend.place(next(self._batches))
         except Exception as error:
             name = type(error).__name__
-            raise DataError(f"the training data raised {name}: {printable(error)}") from error
+            self.failure = DataError(f"the training data raised {name}: {printable(error)}")
+            raise self.failure from error
         self.num_taken += 1
         return batch
 

@@ -26,6 +26,12 @@ class Interruption:
         number = self._ranks.agreed.signal
         return signal.Signals(number) if number else None
 
+    @property
+    def reason(self) -> str:
+        """Which signal asks this process to stop, in words; empty if none does."""
+        number = self._ranks.own.signal or self._ranks.agreed.signal
+        return f"stopped by {signal.Signals(number).name}" if number else ""
+
     def __enter__(self) -> "Interruption":
         self._usual = {number: signal.signal(number, self._take_note) for number in _SIGNALS}
         return self
@@ -41,4 +47,4 @@ class Interruption:
     def check(self) -> None:
         """Raises Interrupted if a signal came."""
         if self._ranks.agreed.signal:
-            raise Interrupted(f"stopped by {signal.Signals(self._ranks.agreed.signal).name}")
+            raise Interrupted(self.reason)

@@ -19,7 +19,7 @@ from typing import Any
 from google.protobuf.descriptor import MethodDescriptor
 
 from harness import events
-from harness.errors import DataError, Interrupted, SubmissionError, UsageError, printable
+from harness.errors import SubmissionError, UsageError, printable
 from spec import loading, submission_pb2
 from spec.interface import TrainingCompleteError
 from spec.submission_pb2 import Framework, SubmissionManifest
@@ -258,7 +258,7 @@ def _import(source: Source) -> types.ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise _raised(f"importing {source.module.name}", error) from error
     return module
 
@@ -296,20 +296,14 @@ def _raised(what: str, error: BaseException) -> SubmissionError:
 def _guarded(
     name: str, function: Callable[..., Any], *passed: type[Exception]
 ) -> Callable[..., Any]:
-    """The function, with all it raises made a SubmissionError, but for `passed`, failing data and
-    somebody's wish to stop.
+    """The function, with all it raises made a SubmissionError, but for `passed`. Whether it was the
+    data that failed, or a signal that came, is asked of those who know: anybody can raise anything.
     """
-    passed_on: tuple[type[BaseException], ...] = (
-        DataError,
-        Interrupted,
-        KeyboardInterrupt,
-        *passed,
-    )
 
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except passed_on:
+        except passed:
             raise
         except BaseException as error:  # sys.exit() must not pass for the end of the program
             raise _raised(name, error) from error

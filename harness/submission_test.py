@@ -186,7 +186,10 @@ def test_several_faults_are_listed_together(folder: Path) -> None:
     assert "prepare_for_eval: got an unexpected keyword argument" in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ["import nowhere", "def f(:", "1/0", "import sys; sys.exit(0)"])
+@pytest.mark.parametrize(
+    "content",
+    ["import nowhere", "def f(:", "1/0", "import sys; sys.exit(0)", "raise KeyboardInterrupt"],
+)
 def test_a_module_that_cannot_be_imported(folder: Path, content: str) -> None:
     (folder / "submission_jax.py").write_text(content)
     with pytest.raises(SubmissionError, match=r"importing submission_jax.py raised \w+"):

@@ -10,7 +10,7 @@ import numpy as np
 from harness import protocol, shares
 from harness.checkpoint import CONVERTED, Arrays, Checkpoint, Follower, Keeper
 from harness.clock import Clock
-from harness.errors import Interrupted, printable
+from harness.errors import Interrupted, SubmissionError, printable
 from harness.events import EventLog
 from harness.experiment import Experiment, InputQueue, check_structure, evaluate
 from harness.interruption import Interruption
@@ -60,6 +60,8 @@ class Training:
         try:
             while not self._is_over():
                 self._take_step()
+        except SubmissionError as error:
+            raise self._input_queue.failure or error
         except Interrupted:
             self._clock.abort()
             self._save_checkpoint()

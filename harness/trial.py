@@ -85,7 +85,7 @@ def run_trial(
     except BaseException as error:
         # Whatever it is, it is recorded, and the outcome becomes the command's exit status.
         clock.abort()
-        ended = _failure(error, experiment)
+        ended = _failure(error, experiment, interruption.reason)
         if not (isinstance(error, Interrupted) and ranks.agreed.signal):
             ended = ranks.settle(ended)
     training.scalars.write(log)
@@ -109,11 +109,14 @@ def _regular_end(trial: TrialStarted, standing: Standing) -> TrialEnded:
     return TrialEnded(outcome=outcome, message=messages[outcome])
 
 
-def _failure(error: BaseException, experiment: Experiment | None) -> TrialEnded:
-    """The end of a trial that an exception stopped."""
+def _failure(error: BaseException, experiment: Experiment | None, signal: str) -> TrialEnded:
+    """The end of a trial that an exception stopped. `signal` says which one came, if one did: a second
+    one may raise anywhere, in the submission too.
+    """
     backend = experiment.backend if experiment else None
-    if isinstance(error, Interrupted | KeyboardInterrupt):
-        outcome, message = Outcome.INTERRUPTED, str(error) or "stopped by SIGINT"
+    stops = (Interrupted, KeyboardInterrupt)
+    if signal and any(isinstance(cause, stops) for cause in _causes(error)):
+        outcome, message = Outcome.INTERRUPTED, signal
     elif is_out_of_memory(error, backend):
         outcome, message = Outcome.OUT_OF_MEMORY, printable(error) or "the host has no memory left"
     elif isinstance(error, SubmissionError):

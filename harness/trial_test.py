@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness import fakes
-from harness.errors import LogError
+from harness.errors import DataError, Interrupted, LogError
 from harness.events import EventLog, read_log
 from harness.fake_trial import MISS, FakeTrial
 from harness.fakes import FakeBackend, Machine
@@ -144,6 +144,9 @@ def returning(value: Any) -> Callable[..., Any]:
             raising(type("Silent", (Exception,), {"__str__": lambda self: 1 / 0})()),
             "update_params raised Silent: Silent that cannot be printed",
         ),
+        ("update_params", raising(KeyboardInterrupt()), "update_params raised KeyboardInterrupt"),
+        ("update_params", raising(Interrupted("x")), "update_params raised Interrupted: x"),
+        ("data_selection", raising(DataError("mine")), "data_selection raised DataError: mine"),
         (
             "prepare_for_eval",
             raising(RuntimeError("no")),
@@ -241,6 +244,44 @@ def test_signals_interrupt_a_trial_after_the_step(tmp_path: Path, number: signal
     assert run.ended.outcome == Outcome.INTERRUPTED
     assert run.ended.message == f"stopped by {number.name}"
     assert run.ended.global_step == 3
+
+
+def test_a_second_signal_in_the_submission_interrupts_at_once(tmp_path: Path) -> None:
+    machine = Machine()
+
+    def update_params(**arguments: Any) -> Any:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError
+
+    with Interruption() as interruption:
+        run = FakeTrial(
+            tmp_path,
+            machine,
+            FakeBackend(machine),
+            {"update_params": update_params},
+            interruption=interruption,
+        )
+    assert run.ended.outcome == Outcome.INTERRUPTED
+    assert run.ended.message == "stopped by SIGINT"
+
+
+def test_failing_data_are_the_harness_fault_whatever_the_submission_makes_of_it(
+    tmp_path: Path,
+) -> None:
+    machine = Machine()
+    backend = FakeBackend(machine)
+    backend.place = raising(OSError("disk"))  # type: ignore[method-assign]
+
+    def data_selection(workload: Any, input_queue: Any, *others: Any) -> Any:
+        try:
+            return next(input_queue)
+        except Exception as error:
+            raise RuntimeError("no batch") from error
+
+    run = FakeTrial(tmp_path, machine, backend, {"data_selection": data_selection})
+    assert run.ended.outcome == Outcome.HARNESS_ERROR
+    assert run.ended.message == "DataError: the training data raised OSError: disk"
 
 
 def test_signals_interrupt_an_evaluation(tmp_path: Path) -> None:
