@@ -13,8 +13,10 @@ from google.protobuf import json_format
 from harness.clock import Clock
 from harness.errors import LogError
 from spec.event_pb2 import Event
+from spec.timing_pb2 import Outcome
 
 FILE = "events.jsonl"
+_OUTCOMES = frozenset(Outcome.values()) - {Outcome.OUTCOME_UNSPECIFIED}
 
 
 class EventLog:
@@ -136,6 +138,10 @@ def read_log(path: Path) -> Log:
             event = json_format.Parse(line, Event())
         except (json_format.ParseError, UnicodeDecodeError):
             problems.append(f"{path}:{number}: not an event: {line[:40]!r}")
+            continue
+        if event.HasField("trial_ended") and event.trial_ended.outcome not in _OUTCOMES:
+            outcome = event.trial_ended.outcome
+            problems.append(f"{path}:{number}: not an event: there is no outcome {outcome}")
             continue
         expected = events[-1].sequence + 1 if events else 0
         if event.sequence != expected:

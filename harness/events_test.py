@@ -110,6 +110,17 @@ def test_a_gap_is_reported_with_its_line(tmp_path: Path) -> None:
     assert read_log(path).problems == [f"{path}:2: event 2 where 1 was expected"]
 
 
+@pytest.mark.parametrize("outcome", ['"outcome": 77', '"message": "none"'])
+def test_an_end_without_an_outcome_is_no_end(tmp_path: Path, outcome: str) -> None:
+    path = tmp_path / "events.jsonl"
+    remark(EventLog(path, Clock()), "a")
+    with path.open("a") as file:
+        file.write(f'{{"sequence": 1, "trial_ended": {{{outcome}}}}}\n')
+    log = read_log(path)
+    assert [event.sequence for event in log.events] == [0]
+    assert f"{path}:2: not an event: there is no outcome {77 * ('77' in outcome)}" in log.problems
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.mktemp("log") / "events.jsonl"
