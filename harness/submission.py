@@ -121,16 +121,27 @@ def _folder_source(folder: Path, framework: Framework) -> Source:
 def own_files(folder: Path) -> Iterator[Path]:
     """All files in a folder, sorted, but for hidden ones, caches, and run folders, which `--out` may
     have put there.
+
+    Raises:
+      UsageError: it holds a link to a folder, whose files would be importable and not among these, or
+        what is no file at all.
     """
     for place, subfolders, names in os.walk(folder):
         here = Path(place)
-        subfolders[:] = sorted(
-            name
-            for name in subfolders
-            if not name.startswith((".", "__pycache__"))
-            and not (here / name / events.FILE).exists()
-        )
-        yield from (here / name for name in sorted(names) if not name.startswith("."))
+        visible = [
+            here / name for name in sorted(subfolders) if not name.startswith((".", "__pycache__"))
+        ]
+        for link in filter(Path.is_symlink, visible):
+            raise UsageError(f"{link} is a link to a folder; a submission's files lie in its own")
+        subfolders[:] = [sub.name for sub in visible if not (sub / events.FILE).exists()]
+        yield from _regular(here / name for name in sorted(names) if not name.startswith("."))
+
+
+def _regular(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_file():
+            raise UsageError(f"{path} is no regular file, as all of a submission's are")
+        yield path
 
 
 def _file_source(module: Path, framework: Framework) -> Source:
@@ -146,7 +157,7 @@ def _file_source(module: Path, framework: Framework) -> Source:
     )
     if (folder / OFFICIAL_SEARCH_SPACE).is_file():
         manifest.search_space = OFFICIAL_SEARCH_SPACE
-    files = own_files(folder) if is_official else sorted(folder.glob("*.py"))
+    files = own_files(folder) if is_official else _regular(sorted(folder.glob("*.py")))
     return Source(manifest, folder, module, tuple(files))
 
 

@@ -1,5 +1,7 @@
 import inspect
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,40 @@ def test_runs_caches_and_hidden_files_are_no_part_of_a_folder(folder: Path) -> N
         "submission_jax.py",
         "sub/c.py",
     ]
+
+
+def link(path: Path) -> None:
+    path.symlink_to("..")
+
+
+def dangle(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (link, "other.py is a link to a folder; a submission's files lie in its own"),
+        (os.mkfifo, "other.py is no regular file"),
+        (dangle, "other.py is no regular file"),
+    ],
+)
+def test_what_would_run_unrecorded_is_refused(
+    folder: Path, make: Callable[[Path], None], message: str
+) -> None:
+    (folder / "sub").mkdir()
+    make(folder / "sub" / "other.py")
+    with pytest.raises(UsageError, match=message):
+        submission.find("x", folder, JAX)
+
+
+def test_links_to_files_are_recorded_as_what_they_lead_to(folder: Path, tmp_path: Path) -> None:
+    before = submission.find("x", folder, JAX).sha256()
+    (folder / "helper.py").rename(tmp_path / "real.py")
+    (folder / "helper.py").symlink_to(tmp_path / "real.py")
+    assert submission.find("x", folder, JAX).sha256() == before
+    (tmp_path / "real.py").write_text("SIZE = 9\n")
+    assert submission.find("x", folder, JAX).sha256() != before
 
 
 def test_a_file_is_found_with_its_neighbours(folder: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import checkpoint, events, protocol, provenance, submission
+from harness.errors import UsageError
 from harness.run_folder import SOURCES
 from spec import loading, timeline
 from spec.command_line import OneLineParser
@@ -85,7 +86,11 @@ def mismatches(folder: Path) -> Iterator[str]:
 
 def _submission(folder: Path, trial: TrialStarted) -> Iterator[str]:
     copy = folder / SOURCES
-    found = submission.sha256(copy, submission.own_files(copy))
+    try:
+        found = submission.sha256(copy, submission.own_files(copy))
+    except UsageError as error:
+        yield str(error)
+        return
     if found != trial.submission_sha256:
         yield f"{copy}: SHA-256 is {found}, the log says {trial.submission_sha256}"
 
