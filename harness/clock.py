@@ -54,9 +54,9 @@ class Clock:
         self.step = state.get("step", 0)
         self.segment = Segment.SET_UP
         self.synchronize = synchronize
-        self._spent = [state.get(Segment.Name(segment), 0) for segment in Segment.values()]
         self._now, self._glance = now, glance or now
-        self._since = now()
+        spent = [state.get(Segment.Name(segment), 0) for segment in Segment.values()]
+        self._account = spent, now()
 
     def enter(self, segment: Segment, *results: Any) -> None:
         """Ends the running segment, its device work included, and begins another."""
@@ -81,8 +81,19 @@ class Clock:
         self.segment = Segment.RECORD
 
     def _charge(self, now: int) -> None:
-        self._spent[self.segment] += now - self._since
-        self._since = now
+        # One assignment: a signal or another thread must not find a stretch charged that still runs.
+        self._account = self._spent_until(self._account, now), now
+
+    def _spent_until(self, account: tuple[list[int], int], now: int) -> list[int]:
+        """Nanoseconds by segment, the running one's until `now` included."""
+        spent, since = list(account[0]), account[1]
+        spent[self.segment] += now - since
+        return spent
+
+    @property
+    def _spent(self) -> list[int]:
+        """Nanoseconds by segment at the last boundary."""
+        return self._account[0]
 
     @property
     def is_timed(self) -> bool:
@@ -107,9 +118,7 @@ class Clock:
 
     def reading(self) -> ClockReading:
         """All accounts at this instant. Changes nothing, so that another thread may look."""
-        spent = list(self._spent)
-        spent[self.segment] += self._glance() - self._since
-        return self._reading(spent)
+        return self._reading(self._spent_until(self._account, self._glance()))
 
     def boundary(self) -> ClockReading:
         """All accounts at the last boundary of a segment or step."""

@@ -1,6 +1,9 @@
 import inspect
 import itertools
+import sys
 import time
+import types
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,6 +31,7 @@ def test_the_clock_is_monotonic_and_read_once_at_a_boundary() -> None:
     clock.enter(Segment.RECORD)
     assert clock.total_sec == 3  # of ticks 0, 1, 2, 3: none is lost
     assert clock.timed_sec == 2
+    assert next(ticks) == 4 * SECOND  # nor was any other taken
 
 
 def test_known_answer() -> None:
@@ -63,6 +67,49 @@ def test_readings_do_not_move_the_clock() -> None:
     assert clock.reading().timed_sec == 1
     assert clock.timed_sec == 0
     assert clock.end_step() == 2
+
+
+class Stop(BaseException):
+    """What a second signal raises, anywhere."""
+
+
+def stopped_before(instruction: int, function: Callable[[], Any]) -> bool:
+    """Whether `function` was stopped before an instruction of clock.py, counted from 0; if not, it had
+    fewer.
+    """
+    left = itertools.count(instruction, -1)
+
+    def trace(frame: types.FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code.co_filename != inspect.getfile(Clock):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode" and next(left) == 0:
+            raise Stop
+        return trace
+
+    usual = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function()
+    except Stop:
+        return True
+    finally:
+        sys.settrace(usual)
+    return False
+
+
+def test_a_stop_at_any_instruction_loses_no_time_and_counts_none_twice() -> None:
+    for instruction in itertools.count():
+        machine = Machine()
+        clock = clock_of(machine)
+        clock.enter(Segment.STEP)
+        machine.compute(SECOND)
+        was_stopped = stopped_before(instruction, clock.end_step)
+        clock.abort()
+        assert clock.total_sec == clock.timed_sec == 1, instruction
+        if not was_stopped:
+            break
+    assert instruction > 20
 
 
 def test_abort_does_not_wait() -> None:

@@ -37,14 +37,13 @@ class InputQueue:
 
     Attributes:
       num_taken: batches taken since the trial began.
-      failure: why it gives no more, if it failed.
     """
 
     def __init__(self, batches: Iterator[Batch], backend: Backend, num_taken: int):
         self._batches = batches
         self._backend = backend
         self.num_taken = num_taken
-        self.failure: DataError | None = None
+        self._failure: DataError | None = None
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -54,10 +53,15 @@ class InputQueue:
             batch = self._backend.place(next(self._batches))
         except Exception as error:
             name = type(error).__name__
-            self.failure = DataError(f"the training data raised {name}: {printable(error)}")
-            raise self.failure from error
+            self._failure = DataError(f"the training data raised {name}: {printable(error)}")
+            raise self._failure from error
         self.num_taken += 1
         return batch
+
+    def check(self) -> None:
+        """Raises the DataError that it raised, if it failed."""
+        if self._failure:
+            raise self._failure
 
 
 def check_structure(

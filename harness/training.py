@@ -60,8 +60,9 @@ class Training:
         try:
             while not self._is_over():
                 self._take_step()
-        except SubmissionError as error:
-            raise self._input_queue.failure or error
+        except SubmissionError:
+            self._input_queue.check()
+            raise
         except Interrupted:
             self._clock.abort()
             self._save_checkpoint()
