@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from spec.command_line import USAGE_ERROR, OneLineParser
+from spec.command_line import USAGE_ERROR, OneLineParser, end, flush
 from spec.loading import SpecError
 from spec.user_paths import user_path
 
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
     try:
         status = _COMMANDS[name](arguments) or 0
-        sys.stdout.flush()
+        flush()
         return status
     except SpecError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -212,5 +212,11 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "port": _port,
 }
 
+
+def program() -> None:
+    """The `tandem` command as a program of its own."""
+    end(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -157,3 +158,19 @@ def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     for name in main._COMMANDS:
         assert f"  {name} " in printed
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_command_whose_output_was_closed_keeps_its_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_gone: bool
+) -> None:
+    monkeypatch.setattr(sys, "stdout", (tmp_path / "out").open("w"))
+
+    def closing(arguments: Sequence[str]) -> int:
+        sys.stdout.close()
+        if is_gone:
+            monkeypatch.setattr(sys, "stdout", None)
+        return 4
+
+    monkeypatch.setitem(main._COMMANDS, "list", closing)
+    assert main.main(["list"]) == 4

@@ -13,6 +13,7 @@ from backends.jax.workload import Workload
 from harness import command
 from harness.backend import Batch
 from spec import parameters
+from spec.command_line import end
 from spec.state_names import Parts
 from spec.workload_pb2 import Workload as Message
 
@@ -84,4 +85,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end(main(sys.argv[1:]))

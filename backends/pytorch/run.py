@@ -11,6 +11,7 @@ from backends.pytorch import checkpoint, placement
 from backends.pytorch.workload import Workload
 from harness import command
 from harness.backend import Batch
+from spec.command_line import end
 from spec.state_names import Parts
 from spec.workload_pb2 import Workload as Message
 
@@ -81,4 +82,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end(main(sys.argv[1:]))
