@@ -7,6 +7,7 @@ submission is timed.
 
 import math
 import os
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -47,7 +48,7 @@ class Display:
         trial = self._trial
         framework = Framework.Name(trial.framework).lower()
         self._print(
-            f"{trial.workload.name} with {trial.submission.name} on {framework}, "
+            f"{trial.workload.name} with {visible(trial.submission.name)} on {framework}, "
             f"seed {trial.seed}, rules {trial.ruleset.version}: "
             f"validation {self._metric} to {self._target:g} in {trial.budget_sec:g} timed seconds"
         )
@@ -59,11 +60,11 @@ class Display:
         self._live.stop()
 
     def _print(self, text: str) -> None:
-        """Prints a line. If nobody can read it any more, the trial goes on without a display."""
+        """Prints lines. If nobody can read it any more, the trial goes on without a display."""
         if self._is_broken:
             return
         try:
-            self._console.print(text)
+            self._console.print("\n".join(map(visible, text.split("\n"))))
         except (Exception, SystemExit):  # rich exits on a broken pipe
             self._is_broken = True
 
@@ -117,7 +118,7 @@ class Display:
             budget = f"{trial.budget_sec:g}"
             lines["time to target"] = f"{ended.time_to_target_sec:.2f} of {budget} timed seconds"
         lines["steps"] = f"{ended.global_step:,} in {self._clock.timed_sec:.2f} timed seconds"
-        lines["run folder"] = str(folder)
+        lines["run folder"] = visible(str(folder))
         lines["score it"] = scoring_command([trial.workload.name], trial.ruleset, folder)
         for name, value in lines.items():
             self._print(f"{name:<14}  {value}")
@@ -128,7 +129,24 @@ def scoring_command(workloads: Iterable[str], ruleset: Ruleset, folder: Path) ->
     under_bazel = "BUILD_WORKSPACE_DIRECTORY" in os.environ
     tandem = "./bazelw run //cli:tandem --" if under_bazel else "tandem"
     choice = "" if set(workloads) <= set(ruleset.base_workloads) else " --workloads present"
-    return f"{tandem} score {folder}{choice}"
+    return f"{tandem} score {shell_word(str(folder))}{choice}"
+
+
+def visible(text: str) -> str:
+    """The text on one line: what would move a terminal's cursor, or worse, is escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def shell_word(text: str) -> str:
+    """What stands for the text in a shell; in bash, ksh and zsh where it cannot be printed as it is."""
+    if text.isprintable():
+        return shlex.quote(text)
+    kept = (c if c.isprintable() and c not in "\\'" else _escaped(c) for c in text)
+    return f"$'{''.join(kept)}'"
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
 
 
 def most_seconds_left(trial: TrialStarted, step: int, timed_sec: float, loop_sec: float) -> float:

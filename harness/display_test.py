@@ -1,5 +1,7 @@
 import io
 import math
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -128,6 +130,32 @@ def test_the_scoring_command_is_one_that_the_user_has(monkeypatch: pytest.Monkey
     monkeypatch.setenv("BUILD_WORKSPACE_DIRECTORY", "/checkout")
     Display(trial, Clock(), screen).summarize(TrialEnded(), Path("runs/x"))
     assert file.getvalue().endswith("  ./bazelw run //cli:tandem -- score runs/x\n")
+
+
+NAMES = ["runs/x", "a b", "it's", "a\nb", "\x1b[2J \\'; rm", "\udce9 ünï", "\x85" + "ab"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_folder_is_one_word_of_the_scoring_command(name: str) -> None:
+    screen, file = console(terminal=False)
+    Display(TRIAL, Clock(), screen).summarize(TrialEnded(), Path(name))
+    *_, shown, scored = file.getvalue().splitlines()
+    assert shown.isprintable() and scored.isprintable()
+    word = scored.removeprefix("score it        tandem score ").removesuffix(" --workloads present")
+    command = ["bash", "-c", f"printf %s {word}"]
+    assert subprocess.check_output(command) == os.fsencode(name)
+
+
+def test_names_and_messages_cannot_move_the_cursor() -> None:
+    trial = TrialStarted()
+    trial.CopyFrom(TRIAL)
+    trial.submission.name = "mine\x1b[2J\nfake"
+    screen, file = console(terminal=False)
+    with Display(trial, Clock(), screen) as display:
+        display.show(Event(remark=Remark(message="two\nlines \x1b]0;")))
+    lines = file.getvalue().splitlines()
+    assert lines[0].startswith(r"fake with mine\x1b[2J\nfake on jax,")
+    assert lines[1:] == ["note: two", r"lines \x1b]0;"]
 
 
 def test_summary_of_a_failure_has_the_traceback() -> None:
