@@ -76,14 +76,20 @@ def judge(
     better = direction(workload.target_metric)
     comparison = protocol.target_comparison
     validation = metrics[f"validation/{name}"]
-    losses = [value for key, value in metrics.items() if _VALIDATION_LOSS.fullmatch(key)]
     return Judgement(
-        is_finite=all(map(math.isfinite, [validation, *losses])),
+        is_finite=not not_finite(workload, metrics),
         validation_target_met=meets(validation, rules.validation_target, better, comparison),
         test_target_met=not rules.HasField("test_target")
         or meets(metrics.get(f"test/{name}", math.nan), rules.test_target, better, comparison),
         scores=meets(validation, rules.validation_target, better),
     )
+
+
+def not_finite(workload: Workload, metrics: Mapping[str, float]) -> list[str]:
+    """Which of the target metric and the losses on validation are no finite numbers."""
+    target = f"validation/{metric_name(workload.target_metric)}"
+    looked_at = [target, *(key for key in metrics if _VALIDATION_LOSS.fullmatch(key))]
+    return [name for name in dict.fromkeys(looked_at) if not math.isfinite(metrics[name])]
 
 
 @dataclasses.dataclass

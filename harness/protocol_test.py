@@ -108,6 +108,7 @@ def test_judge(
 def test_an_accuracy_of_outputs_that_are_not_numbers_is_no_result(loss: str) -> None:
     metrics = {"validation/accuracy": 0.1, f"validation/{loss}": math.nan, "test/accuracy": 0.1}
     assert not protocol.judge(ACCURACY, BOTH, EVERY_STEP, metrics).is_finite
+    assert protocol.not_finite(ACCURACY, metrics) == [f"validation/{loss}"]
     metrics |= {f"validation/{loss}": 2.0, f"test/{loss}": math.nan}
     assert protocol.judge(ACCURACY, BOTH, EVERY_STEP, metrics).is_finite
 

@@ -12,7 +12,7 @@ import numbers
 import os
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -317,9 +317,15 @@ def _guarded(
         except passed:
             raise
         except BaseException as error:  # sys.exit() must not pass for the end of the program
-            raise _raised(name, error) from error
+            raise _raised(name + _on_what(kwargs.get("batch", {})), error) from error
 
     return call
+
+
+def _on_what(batch: Any) -> str:
+    """A word on a batch that is unlike others: another function made it."""
+    kind = type(batch).__name__
+    return "" if isinstance(batch, Mapping) else f" on the {kind} that data_selection returned"
 
 
 def _three(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -111,6 +111,11 @@ class Training:
         return self._backend.rng(rng.key_words(self._trial.seed, purpose, step=step))
 
     @property
+    def latest_metrics(self) -> dict[str, float]:
+        """What the last evaluation found; there has to be one."""
+        return self._eval_results[-1][1]
+
+    @property
     def _results(self) -> tuple[Any, Any, Any]:
         """What the barrier waits for."""
         return self._params, self._model_state, self._optimizer_state

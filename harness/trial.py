@@ -13,7 +13,6 @@ from harness.errors import Interrupted, SubmissionError, printable
 from harness.events import EventLog
 from harness.experiment import Experiment
 from harness.interruption import Interruption
-from harness.protocol import Standing
 from harness.ranks import Ranks
 from harness.training import Training
 from spec.event_pb2 import TrialEnded, TrialStarted
@@ -81,7 +80,7 @@ def run_trial(
         clock.synchronize = experiment.backend.synchronize
         training.run(experiment)
         clock.enter(Segment.RECORD)
-        ended = _regular_end(trial, training.standing)
+        ended = _regular_end(trial, training)
     except BaseException as error:
         # Whatever it is, it is recorded, and the outcome becomes the command's exit status.
         clock.abort()
@@ -94,17 +93,19 @@ def run_trial(
     return ended
 
 
-def _regular_end(trial: TrialStarted, standing: Standing) -> TrialEnded:
+def _regular_end(trial: TrialStarted, training: Training) -> TrialEnded:
     """The end of a trial that nothing disturbed."""
-    outcome = protocol.outcome(trial.ruleset.timing, standing)
+    outcome = protocol.outcome(trial.ruleset.timing, training.standing)
     assert outcome is not None
+    if outcome == Outcome.DIVERGED:
+        names = protocol.not_finite(trial.workload, training.latest_metrics)
+        return TrialEnded(outcome=outcome, message=f"not finite: {', '.join(names)}")
     target = f"validation {metric_name(trial.workload.target_metric)}"
     messages = {
         Outcome.TARGET_REACHED: f"{target} met its target",
         Outcome.BUDGET_EXHAUSTED: f"the budget of {trial.budget_sec:g} timed seconds is used up",
         Outcome.STEP_LIMIT: f"the limit of {trial.step_limit} steps is reached",
         Outcome.COMPLETED_BY_SUBMISSION: "the submission raised TrainingCompleteError",
-        Outcome.DIVERGED: f"{target} or another loss on validation is not finite",
     }
     return TrialEnded(outcome=outcome, message=messages[outcome])
 

@@ -39,7 +39,7 @@ def test_divergence_ends_a_trial(tmp_path: Path, value: float) -> None:
     machine = Machine()
     run = FakeTrial(tmp_path, machine, FakeBackend(machine, [MISS, (value, 0.1)]))
     assert run.ended.outcome == Outcome.DIVERGED
-    assert run.ended.message == "validation loss or another loss on validation is not finite"
+    assert run.ended.message == "not finite: validation/loss"
     assert run.ended.global_step == 31
     assert not run.ended.HasField("time_to_target_sec")
 
@@ -168,6 +168,15 @@ def test_wrong_submissions(
     assert message in run.ended.message
     assert "\n" not in run.ended.message
     assert "SubmissionError" in run.ended.traceback
+
+
+def test_a_batch_that_is_none_is_named_with_who_made_it(tmp_path: Path) -> None:
+    machine = Machine()
+    changes = {"data_selection": returning([1]), "update_params": lambda batch, **_: batch["x"]}
+    run = FakeTrial(tmp_path, machine, FakeBackend(machine), changes)
+    assert run.ended.outcome == Outcome.SUBMISSION_ERROR
+    expected = "update_params on the list that data_selection returned raised TypeError: list"
+    assert run.ended.message.startswith(expected)
 
 
 def test_out_of_memory_wherever_it_happens(tmp_path: Path) -> None:
