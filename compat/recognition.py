@@ -72,6 +72,7 @@ def _parse(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_bytes())
     except SyntaxError as error:
-        raise UsageError(f"{path}, line {error.lineno}: {error.msg}") from error
+        line = f", line {error.lineno}" if error.lineno else ""  # a null byte has none
+        raise UsageError(f"{path}{line}: {error.msg}") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from error

@@ -35,6 +35,9 @@ def test_what_is_no_python_is_said_with_its_line(tmp_path: Path) -> None:
     module = submission(tmp_path, f"{NEW}def broken(:\n")
     with pytest.raises(UsageError, match=r"submission.py, line 2: "):
         recognition.published_module(module)
+    module.write_text("a\0")
+    with pytest.raises(UsageError, match=r"submission.py: source code .* null bytes"):
+        recognition.published_module(module)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,14 @@ def test_values_are_converted_when_written_not_when_logged(tmp_path: Path) -> No
     assert dict(event.scalar_metrics.metrics) == {"loss": 0.5, "norm": 2.0, "one": 1.0}
 
 
+def test_what_another_process_logged_is_written_too(tmp_path: Path) -> None:
+    logger, log = MetricsLogger(), EventLog(tmp_path / "log", Clock())
+    logger.before_write = lambda: logger.append_scalar_metrics({"loss": 2}, 1)
+    logger.write(log)
+    (event,) = read_log(log.path).events
+    assert dict(event.scalar_metrics.metrics) == {"loss": 2.0}
+
+
 class Slow:
     """Not a framework's value: its conversion is the submission's own code."""
 

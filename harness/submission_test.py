@@ -3,6 +3,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -245,6 +246,23 @@ def test_a_variant_gets_the_batch_size_of_its_base() -> None:
         loaded.batch_size(Workload(name="variant", base="other"), 1)
     with pytest.raises(SubmissionError, match="is 7, expected a positive multiple of 2"):
         loaded.batch_size(Workload(name="bad", base="base"), 2)
+
+
+@pytest.mark.parametrize("error", [KeyError("variant"), TypeError(), LookupError()])
+def test_only_a_value_error_says_that_a_workload_is_not_known(error: Exception) -> None:
+    def get_batch_size(workload_name: str) -> int:
+        if workload_name == "variant":
+            raise error
+        return 6
+
+    functions: dict[str, Callable[..., Any]] = dict.fromkeys(
+        ("init_optimizer_state", "data_selection", "update_params"), lambda: None
+    )
+    variant = Workload(name="variant", base="base")
+    with pytest.raises(SubmissionError, match=f"get_batch_size raised {type(error).__name__}"):
+        Submission({"get_batch_size": get_batch_size, **functions}).batch_size(variant, 1)
+    with pytest.raises(type(error)):
+        submission.chosen_batch_size(get_batch_size, variant)
 
 
 def test_train_state_is_optional() -> None:

@@ -6,6 +6,7 @@ What it shares with PyTorch is tested in conformance/.
 import functools
 import inspect
 import math
+import os
 from typing import Any
 
 import jax
@@ -21,6 +22,7 @@ from backends.jax.workload import Workload, own_keep_mask
 from inputs import pipeline
 from spec import loading, rng, submission_pb2
 from spec.interface import ForwardPassMode, LossType, ParameterType, ShapeTuple
+from spec.workload_pb2 import Precision
 
 EVAL = Pass(train=False)
 
@@ -172,6 +174,33 @@ def test_dropout_masks_follow_the_key(workload: Workload) -> None:
     np.testing.assert_array_equal(logits("a", 0.0), logits("b", 0.0))
 
 
+PRECISIONS = [
+    Precision(matmul=matmul, deterministic=deterministic)
+    for matmul in (Precision.IEEE_FLOAT32, Precision.TF32)
+    for deterministic in (True, False)
+]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS, ids=str)
+def test_the_switches_are_those_of_the_workload(
+    precision: Precision, workload: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XLA_FLAGS", "--first=1")
+    jax.config.update("jax_default_prng_impl", "rbg")
+    jax.config.update("jax_threefry_partitionable", False)
+    placement.configure(precision)
+    try:
+        tf32 = precision.matmul == Precision.TF32
+        assert jax.config.jax_default_matmul_precision == ("tensorfloat32" if tf32 else "highest")
+        assert jax.config.jax_default_prng_impl == "threefry2x32"
+        assert jax.config.jax_threefry_partitionable
+        assert not jax.config.read("jax_cpu_enable_async_dispatch")
+        deterministic = " --xla_gpu_deterministic_ops=true" * precision.deterministic
+        assert os.environ["XLA_FLAGS"] == f"--first=1{deterministic}"
+    finally:
+        placement.configure(workload.message.precision)
+
+
 def test_a_model_goes_out_and_comes_in(workload: Workload) -> None:
     params, state = workload.export_model(*workload.init_model_fn(rng.key_words(1, "model")))
     again, _ = workload.export_model(*workload.import_model(params, state))
@@ -200,6 +229,8 @@ def test_the_structure_tells_types_shapes_and_lost_memory(workload: Workload) ->
     params, state = workload.init_model_fn(rng.key_words(0, "model"))
     structure = backend.structure(params, state)
     assert structure["params.head.bias"] == "float32[10]"
+    with pytest.raises(AttributeError):
+        backend.structure(params, 5)
     params["head"]["bias"] = params["head"]["bias"].astype(jnp.bfloat16)
     assert backend.structure(params, state)["params.head.bias"] == "bfloat16[10]"
     params["head"]["bias"].delete()

@@ -19,6 +19,7 @@ from backends.pytorch.workload import Workload
 from inputs import pipeline
 from spec import loading, rng, submission_pb2
 from spec.interface import ForwardPassMode, LossType, ParameterType
+from spec.workload_pb2 import Precision
 from spec.workload_pb2 import Workload as Message
 
 EVAL = Pass(train=False)
@@ -173,6 +174,37 @@ def test_dropout_follows_pytorchs_generator(workload: Workload) -> None:
     np.testing.assert_array_equal(logits(0, 0.0), logits(1, 0.0))
 
 
+def test_dropout_follows_the_trial_s_seed(workload: Workload) -> None:
+    drawn = []
+    for seed in (0, 0, 1):
+        key = rng.key_words(seed, "init_model")
+        workload.init_model_fn(key)
+        assert torch.initial_seed() == rng.seed_of(key)
+        drawn.append(torch.rand(4).tolist())
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+PRECISIONS = [
+    Precision(matmul=matmul, deterministic=deterministic)
+    for matmul in (Precision.IEEE_FLOAT32, Precision.TF32)
+    for deterministic in (True, False)
+]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS, ids=str)
+def test_the_switches_are_those_of_the_workload(precision: Precision, workload: Workload) -> None:
+    placement.configure(precision)
+    try:
+        tf32 = precision.matmul == Precision.TF32
+        assert torch.get_float32_matmul_precision() == ("high" if tf32 else "highest")
+        assert torch.backends.cudnn.allow_tf32 == tf32
+        assert torch.backends.cudnn.benchmark != precision.deterministic
+        assert torch.are_deterministic_algorithms_enabled() == precision.deterministic
+        assert not torch.utils.deterministic.fill_uninitialized_memory
+    finally:
+        placement.configure(workload.message.precision)
+
+
 def test_a_model_goes_out_and_comes_in() -> None:
     workload = Workload(loading.load_workload("digits_resnet"), "v0.6")
     params, state = workload.export_model(*workload.init_model_fn(rng.key_words(1, "model")))
@@ -201,6 +233,8 @@ def test_the_structure_tells_types_shapes_and_places() -> None:
     assert backend.structure(model.double(), state)["params.head.bias"].startswith("torch.float64")
     with pytest.raises(AttributeError):
         backend.structure([], state)
+    with pytest.raises(ValueError, match="the model state is None"):
+        backend.structure(model, 5)
 
 
 @pytest.mark.parametrize("name", ["digits_resnet", "pydoc_lm"])

@@ -46,6 +46,8 @@ class Backend:
         return self._evaluator.evaluate(model, model_state, rng, batches)
 
     def structure(self, params: Any, model_state: Any) -> Mapping[str, str]:
+        if model_state is not None:
+            raise ValueError("the model state is None in PyTorch: the module holds it")
         tensors = {f"params.{name}": tensor for name, tensor in params.named_parameters()}
         tensors |= {f"model_state.{name}": buffer for name, buffer in params.named_buffers()}
         return {name: f"{t.dtype}{list(t.shape)} on {t.device}" for name, t in tensors.items()}
