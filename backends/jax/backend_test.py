@@ -174,29 +174,23 @@ def test_dropout_masks_follow_the_key(workload: Workload) -> None:
     np.testing.assert_array_equal(logits("a", 0.0), logits("b", 0.0))
 
 
-PRECISIONS = [
-    Precision(matmul=matmul, deterministic=deterministic)
-    for matmul in (Precision.IEEE_FLOAT32, Precision.TF32)
-    for deterministic in (True, False)
-]
-
-
-@pytest.mark.parametrize("precision", PRECISIONS, ids=str)
+@pytest.mark.parametrize("deterministic", [True, False])
+@pytest.mark.parametrize("matmul", ["IEEE_FLOAT32", "TF32"])
 def test_the_switches_are_those_of_the_workload(
-    precision: Precision, workload: Workload, monkeypatch: pytest.MonkeyPatch
+    matmul: Any, deterministic: bool, workload: Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XLA_FLAGS", "--first=1")
     jax.config.update("jax_default_prng_impl", "rbg")
     jax.config.update("jax_threefry_partitionable", False)
-    placement.configure(precision)
+    placement.configure(Precision(matmul=matmul, deterministic=deterministic))
     try:
-        tf32 = precision.matmul == Precision.TF32
+        tf32 = matmul == "TF32"
         assert jax.config.jax_default_matmul_precision == ("tensorfloat32" if tf32 else "highest")
         assert jax.config.jax_default_prng_impl == "threefry2x32"
         assert jax.config.jax_threefry_partitionable
         assert not jax.config.read("jax_cpu_enable_async_dispatch")
-        deterministic = " --xla_gpu_deterministic_ops=true" * precision.deterministic
-        assert os.environ["XLA_FLAGS"] == f"--first=1{deterministic}"
+        flag = " --xla_gpu_deterministic_ops=true" * deterministic
+        assert os.environ["XLA_FLAGS"] == f"--first=1{flag}"
     finally:
         placement.configure(workload.message.precision)
 

@@ -184,22 +184,18 @@ def test_dropout_follows_the_trial_s_seed(workload: Workload) -> None:
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-PRECISIONS = [
-    Precision(matmul=matmul, deterministic=deterministic)
-    for matmul in (Precision.IEEE_FLOAT32, Precision.TF32)
-    for deterministic in (True, False)
-]
-
-
-@pytest.mark.parametrize("precision", PRECISIONS, ids=str)
-def test_the_switches_are_those_of_the_workload(precision: Precision, workload: Workload) -> None:
-    placement.configure(precision)
+@pytest.mark.parametrize("deterministic", [True, False])
+@pytest.mark.parametrize("matmul", ["IEEE_FLOAT32", "TF32"])
+def test_the_switches_are_those_of_the_workload(
+    matmul: Any, deterministic: bool, workload: Workload
+) -> None:
+    placement.configure(Precision(matmul=matmul, deterministic=deterministic))
     try:
-        tf32 = precision.matmul == Precision.TF32
+        tf32 = matmul == "TF32"
         assert torch.get_float32_matmul_precision() == ("high" if tf32 else "highest")
         assert torch.backends.cudnn.allow_tf32 == tf32
-        assert torch.backends.cudnn.benchmark != precision.deterministic
-        assert torch.are_deterministic_algorithms_enabled() == precision.deterministic
+        assert torch.backends.cudnn.benchmark != deterministic
+        assert torch.are_deterministic_algorithms_enabled() == deterministic
         assert not torch.utils.deterministic.fill_uninitialized_memory
     finally:
         placement.configure(workload.message.precision)
