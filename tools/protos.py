@@ -22,9 +22,17 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 def generate(root: pathlib.Path, protos: Iterable[str], output: pathlib.Path) -> None:
     """Runs protoc over `protos`, named relative to `root` as their import lines name them."""
+    _protoc(root, protos, f"--python_out={output}", f"--pyi_out={output}")
+
+
+def describe(root: pathlib.Path, protos: Iterable[str], output: pathlib.Path) -> None:
+    """Writes what protoc knows of `protos`, comments included, as a serialized FileDescriptorSet."""
+    _protoc(root, protos, f"--descriptor_set_out={output}", "--include_source_info")
+
+
+def _protoc(root: pathlib.Path, protos: Iterable[str], *options: str) -> None:
     well_known = importlib.resources.files("grpc_tools") / "_proto"
-    options = [f"-I{root}", f"-I{well_known}", f"--python_out={output}", f"--pyi_out={output}"]
-    status = protoc.main(["protoc", *options, *protos])
+    status = protoc.main(["protoc", f"-I{root}", f"-I{well_known}", *options, *protos])
     if status != 0:
         sys.exit(f"protoc failed with status {status}, see above")
 
