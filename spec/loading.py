@@ -3,27 +3,21 @@
 A file is found by its place: spec/workloads/<name>.textproto and so on. There is no registry.
 """
 
-import difflib
 import functools
 import glob
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
-from spec import checking, hardware_pb2, parameter_pb2, ruleset_pb2, workload_pb2
+from spec import checking, coherence, hardware_pb2, parameter_pb2, ruleset_pb2, workload_pb2
+from spec.errors import SpecError, one_of
 
 ROOT = Path(__file__).resolve().parent
 M = TypeVar("M", bound=Message)
-
-
-class SpecError(ValueError):
-    """A data file or a name that the specification cannot accept. The text names file, field and
-    what was expected.
-    """
 
 
 def names(folder: str) -> list[str]:
@@ -50,25 +44,15 @@ def read_message(path: Path, message_type: Callable[[], M]) -> M:
 
 
 def checked(message: M, origin: object) -> M:
-    """Returns the message when it breaks no rule of its .proto; else raises a SpecError that lists
-    all broken ones.
+    """Returns the message when it breaks no rule of its .proto, and, if it is a workload, does not
+    contradict itself; else raises a SpecError that lists all that is wrong.
     """
     broken = list(checking.violations(message))
+    if not broken and isinstance(message, workload_pb2.Workload):
+        broken = list(coherence.contradictions(message))
     if broken:
         raise SpecError(f"{origin}: " + "; ".join(broken))
     return message
-
-
-def one_of(name: str, valid: Iterable[str], what: str) -> str:
-    """Returns the name when it is valid; else raises a SpecError that lists the valid ones,
-    likeliest first.
-    """
-    valid = sorted(valid)
-    if name in valid:
-        return name
-    close = difflib.get_close_matches(name, valid, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    raise SpecError(f"unknown {what} {name!r}.{hint} Valid: {', '.join(valid)}")
 
 
 @functools.cache
@@ -78,8 +62,8 @@ def load_workload(name: str) -> workload_pb2.Workload:
     The returned message is shared: treat it as read-only.
 
     Raises:
-      SpecError: unknown name, unreadable file, broken rule, or a base that is missing or has a base
-        itself.
+      SpecError: unknown name, unreadable file, broken rule, contradiction, or a base that is missing,
+        has a base itself or is the workload.
     """
     one_of(name, names("workloads"), "workload")
     path = ROOT / "workloads" / f"{name}.textproto"
@@ -97,6 +81,8 @@ def _load_base(name: str, path: Path) -> workload_pb2.Workload:
     if name not in names("workloads"):
         raise SpecError(f"{path}: base is {name!r}, which is no workload")
     base_path = ROOT / "workloads" / f"{name}.textproto"
+    if base_path == path:
+        raise SpecError(f"{path}: base is {name!r}, the workload itself; expected another or none")
     if base := read_message(base_path, workload_pb2.Workload).base:
         raise SpecError(
             f"{path}: base is {name!r}, which is itself a variant of {base!r}; name that one"

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -5,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from spec import checking, loading, workload_pb2
+from spec import checking, loading, options_pb2, workload_pb2
 from spec.loading import SpecError
-from spec.models_pb2 import ResNet, ViT
-from spec.workload_pb2 import Rules
+from spec.models_pb2 import Model, ResNet, ViT
+from spec.workload_pb2 import MetricFamily, Rules
 
 
 @pytest.fixture
@@ -34,17 +35,58 @@ def write(root: Path, name: str, text: str) -> None:
     (root / "workloads" / f"{name}.textproto").write_text(text)
 
 
-@pytest.mark.parametrize("bases", [("a", "a"), ("b", "a")])
+@pytest.mark.parametrize(
+    ("bases", "reason"),
+    [
+        (("a", "a"), "base is 'a', the workload itself; expected another or none"),
+        (("b", "a"), "base is 'b', which is itself a variant of 'a'; name that one"),
+    ],
+)
 def test_variants_of_themselves_are_refused(
-    bases: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bases: tuple[str, str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "workloads"
     folder.mkdir()
     for name, base in zip("ab", bases, strict=True):
         (folder / f"{name}.textproto").write_text(f'name: "{name}" base: "{base}"')
     monkeypatch.setattr(loading, "ROOT", tmp_path)
-    with pytest.raises(SpecError, match="is itself a variant of"):
+    with pytest.raises(SpecError, match=rf"a\.textproto: {reason}"):
         loading.load_workload.__wrapped__("a")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("target_metric: BLEU", "target_metric is BLEU, expected ACCURACY or LOSS, since metrics is "
+         "CLASSIFICATION"),
+        ("loss: CTC_LOSS", "loss is CTC_LOSS, expected SOFTMAX_CROSS_ENTROPY, since metrics is "
+         "CLASSIFICATION"),
+        ("metrics: TRANSLATION", "metrics is TRANSLATION, expected CLASSIFICATION, since model is mlp; "
+         "metrics is TRANSLATION, expected CLASSIFICATION, since dataset is digits"),
+        ("splits { eval_train: 11 }", "splits.eval_train is 11, expected at most splits.train, of "
+         "which it is a part, which is 10"),
+        ("rules { key: 'v0.6' value { validation_target: 7 } }", "rules['v0.6'].validation_target is "
+         "7, expected a number from 0 to 1, since target_metric is ACCURACY"),
+        ("rules { key: 'v0.6' value { test_target: -0.1 } }", "rules['v0.6'].test_target is -0.1, "
+         "expected a number from 0 to 1, since target_metric is ACCURACY"),
+    ],
+)  # fmt: skip
+def test_a_workload_that_contradicts_itself_is_refused(
+    change: str, reason: str, root: Path
+) -> None:
+    model = "mlp { image_size: 8 num_channels: 1 width: 8 num_classes: 10 }"
+    parts = f"model {{ {model} }} dataset {{ digits {{ sha256: 'x' }} }} metrics: CLASSIFICATION"
+    write(root, "w", BASE % "w" + parts)
+    assert loading.load_workload("w").model.mlp.width == 8
+    write(root, "v", f'name: "v" base: "w" {change}')
+    with pytest.raises(SpecError, match=re.escape(f"v.textproto: {reason}")):
+        loading.load_workload("v")
+
+
+def test_every_model_states_its_metrics() -> None:
+    for field in Model.DESCRIPTOR.fields:
+        metrics = field.GetOptions().Extensions[options_pb2.metrics]
+        assert metrics in MetricFamily.keys()[1:], field.name
 
 
 def test_a_number_that_is_none_is_refused() -> None:
@@ -120,7 +162,8 @@ def test_the_name_must_be_the_files(root: Path) -> None:
 
 def test_a_variant_states_only_the_difference(root: Path) -> None:
     model = "model { resnet { blocks_per_stage: 2 blocks_per_stage: 2 width: 8 activation: RELU } }"
-    write(root, "w", BASE % "w" + model.replace("width: 8", _rest_of_resnet("width: 8")))
+    text = BASE % "w" + "metrics: CLASSIFICATION "
+    write(root, "w", text + model.replace("width: 8", _rest_of_resnet("width: 8")))
     write(
         root,
         "w_silu",

@@ -1,4 +1,4 @@
-"""Names, directions and targets of metrics.
+"""Names, directions, ranges and targets of metrics.
 
 A metric appears in logs as `<split>/<name>`, for example `validation/accuracy`. The names are the
 official ones.
@@ -7,15 +7,16 @@ official ones.
 import enum
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from spec import bleu, ranking, timing_pb2, workload_pb2
-from spec.loading import SpecError, one_of
+from spec.errors import SpecError, one_of
 
 Metric = workload_pb2.Metric
 MetricFamily = workload_pb2.MetricFamily
+LossType = workload_pb2.LossType
 Comparison = timing_pb2.TimingProtocol.Comparison
 
 
@@ -26,33 +27,57 @@ class Direction(enum.Enum):
     MAXIMIZE = "max"
 
 
-_DIRECTIONS = {
-    Metric.ACCURACY: Direction.MAXIMIZE,
-    Metric.LOSS: Direction.MINIMIZE,
-    Metric.PPL: Direction.MINIMIZE,
-    Metric.SSIM: Direction.MAXIMIZE,
-    Metric.WER: Direction.MINIMIZE,
-    Metric.CTC_LOSS_METRIC: Direction.MINIMIZE,
-    Metric.MEAN_AVERAGE_PRECISION: Direction.MAXIMIZE,
-    Metric.BLEU: Direction.MAXIMIZE,
-    Metric.PLAIN_BLEU: Direction.MAXIMIZE,
-    Metric.PLAIN_WER: Direction.MINIMIZE,
+class _Facts(NamedTuple):
+    direction: Direction
+    least: float  # possible value
+    greatest: float
+
+
+_METRICS = {
+    Metric.ACCURACY: _Facts(Direction.MAXIMIZE, 0, 1),
+    Metric.LOSS: _Facts(Direction.MINIMIZE, 0, math.inf),
+    Metric.PPL: _Facts(Direction.MINIMIZE, 1, math.inf),
+    Metric.SSIM: _Facts(Direction.MAXIMIZE, -1, 1),
+    Metric.WER: _Facts(Direction.MINIMIZE, 0, math.inf),
+    Metric.CTC_LOSS_METRIC: _Facts(Direction.MINIMIZE, 0, math.inf),
+    Metric.MEAN_AVERAGE_PRECISION: _Facts(Direction.MAXIMIZE, 0, 1),
+    Metric.BLEU: _Facts(Direction.MAXIMIZE, 0, 100),
+    Metric.PLAIN_BLEU: _Facts(Direction.MAXIMIZE, 0, 100),
+    Metric.PLAIN_WER: _Facts(Direction.MINIMIZE, 0, math.inf),
 }
 
-_FAMILIES = {
-    MetricFamily.CLASSIFICATION: (Metric.ACCURACY, Metric.LOSS),
-    MetricFamily.LANGUAGE_MODEL: (Metric.PPL, Metric.LOSS),
-    MetricFamily.CLICK: (Metric.LOSS,),
-    MetricFamily.RECONSTRUCTION: (Metric.SSIM, Metric.LOSS),
-    MetricFamily.SPEECH: (Metric.WER, Metric.CTC_LOSS_METRIC, Metric.PLAIN_WER),
-    MetricFamily.MULTI_LABEL: (Metric.MEAN_AVERAGE_PRECISION, Metric.ACCURACY, Metric.LOSS),
-    MetricFamily.TRANSLATION: (Metric.BLEU, Metric.PLAIN_BLEU, Metric.ACCURACY, Metric.LOSS),
+
+class Family(NamedTuple):
+    """What is computed together, of models that are trained with this loss."""
+
+    loss: LossType
+    metrics: tuple[Metric, ...]  # its own one first
+
+
+FAMILIES = {
+    MetricFamily.CLASSIFICATION: Family(
+        LossType.SOFTMAX_CROSS_ENTROPY, (Metric.ACCURACY, Metric.LOSS)
+    ),
+    MetricFamily.LANGUAGE_MODEL: Family(LossType.SOFTMAX_CROSS_ENTROPY, (Metric.PPL, Metric.LOSS)),
+    MetricFamily.CLICK: Family(LossType.SIGMOID_CROSS_ENTROPY, (Metric.LOSS,)),
+    MetricFamily.RECONSTRUCTION: Family(LossType.MEAN_ABSOLUTE_ERROR, (Metric.SSIM, Metric.LOSS)),
+    MetricFamily.SPEECH: Family(
+        LossType.CTC_LOSS, (Metric.WER, Metric.CTC_LOSS_METRIC, Metric.PLAIN_WER)
+    ),
+    MetricFamily.MULTI_LABEL: Family(
+        LossType.SIGMOID_CROSS_ENTROPY,
+        (Metric.MEAN_AVERAGE_PRECISION, Metric.ACCURACY, Metric.LOSS),
+    ),
+    MetricFamily.TRANSLATION: Family(
+        LossType.SOFTMAX_CROSS_ENTROPY,
+        (Metric.BLEU, Metric.PLAIN_BLEU, Metric.ACCURACY, Metric.LOSS),
+    ),
 }
 
 
 def metric_name(metric: Metric) -> str:
     """The metric's name in logs, for example `mean_average_precision`."""
-    if metric not in _DIRECTIONS:
+    if metric not in _METRICS:
         raise SpecError(
             f"metric {metric} has no name; expected one of {', '.join(Metric.keys()[1:])}"
         )
@@ -61,22 +86,28 @@ def metric_name(metric: Metric) -> str:
 
 def metric_of(name: str) -> Metric:
     """The metric that logs call `name`; SpecError with the valid names if there is none."""
-    by_name = {metric_name(metric): metric for metric in _DIRECTIONS}
+    by_name = {metric_name(metric): metric for metric in _METRICS}
     return by_name[one_of(name, by_name, "metric")]
 
 
 def direction(metric: Metric) -> Direction:
     """Which way the metric improves; SpecError for METRIC_UNSPECIFIED."""
     metric_name(metric)
-    return _DIRECTIONS[metric]
+    return _METRICS[metric].direction
+
+
+def possible_range(metric: Metric) -> tuple[float, float]:
+    """The least and the greatest value that the metric can have; SpecError for METRIC_UNSPECIFIED."""
+    metric_name(metric)
+    return _METRICS[metric].least, _METRICS[metric].greatest
 
 
 def family_names(family: MetricFamily) -> tuple[str, ...]:
     """Names of the metrics of this family, its own one first; an evaluation has each per split."""
-    if family not in _FAMILIES:
+    if family not in FAMILIES:
         valid = ", ".join(MetricFamily.keys()[1:])
         raise SpecError(f"metric family {family} has no metrics; expected one of {valid}")
-    return tuple(metric_name(metric) for metric in _FAMILIES[family])
+    return tuple(metric_name(metric) for metric in FAMILIES[family].metrics)
 
 
 def meets(

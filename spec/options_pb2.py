@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12spec/options.proto\x12\x06tandem\x1a google/protobuf/descriptor.proto\";\n\x05Range\x12\x10\n\x03min\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_minB\x06\n\x04_max:1\n\x08required\x12\x1d.google.protobuf.FieldOptions\x18\xd1\x86\x03 \x01(\x08:=\n\x05range\x12\x1d.google.protobuf.FieldOptions\x18\xd2\x86\x03 \x01(\x0b\x32\r.tandem.Range:0\n\x07\x64ivides\x12\x1d.google.protobuf.FieldOptions\x18\xd3\x86\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12spec/options.proto\x12\x06tandem\x1a google/protobuf/descriptor.proto\";\n\x05Range\x12\x10\n\x03min\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_minB\x06\n\x04_max:1\n\x08required\x12\x1d.google.protobuf.FieldOptions\x18\xd1\x86\x03 \x01(\x08:=\n\x05range\x12\x1d.google.protobuf.FieldOptions\x18\xd2\x86\x03 \x01(\x0b\x32\r.tandem.Range:0\n\x07\x64ivides\x12\x1d.google.protobuf.FieldOptions\x18\xd3\x86\x03 \x01(\t:0\n\x07metrics\x12\x1d.google.protobuf.FieldOptions\x18\xd4\x86\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)

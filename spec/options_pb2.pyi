@@ -10,6 +10,8 @@ RANGE_FIELD_NUMBER: _ClassVar[int]
 range: _descriptor.FieldDescriptor
 DIVIDES_FIELD_NUMBER: _ClassVar[int]
 divides: _descriptor.FieldDescriptor
+METRICS_FIELD_NUMBER: _ClassVar[int]
+metrics: _descriptor.FieldDescriptor
 
 class Range(_message.Message):
     __slots__ = ("min", "max")
