@@ -9,7 +9,8 @@ import importlib
 import importlib.util
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
@@ -18,18 +19,25 @@ from cli.tables import Row, print_table
 from harness import protocol, submission
 from inputs import pipeline, storage
 from spec import loading
+from spec.errors import SpecError
 from spec.metrics import Direction, direction, family_names, metric_name
 from spec.parameter_pb2 import Parameter, ParameterType
 from spec.ruleset_pb2 import Ruleset
 from spec.submission_pb2 import Framework, SubmissionManifest
 from spec.workload_pb2 import LossType, Workload
 
+M = TypeVar("M", bound=Message)
 MEMORY_AT = (8, 16)  # batch sizes; packed graphs come in multiples of 8
 
 
 def list_all() -> None:
-    """Lists workloads, submissions, rulesets and hardware."""
-    workloads = [loading.load_workload(name) for name in loading.names("workloads")]
+    """Lists workloads, submissions, rulesets and hardware.
+
+    Raises:
+      SpecError: of some files, after those that can be read are listed.
+    """
+    refused: list[str] = []
+    workloads = _readable(loading.load_workload, loading.names("workloads"), refused)
     with_model = [w for w in workloads if w.HasField("model")]
     kinds = {
         "Workloads": [w for w in with_model if pipeline.is_readable(w)],
@@ -40,15 +48,33 @@ def list_all() -> None:
     }
     for title, members in kinds.items():
         _section(title, ((w.name, w.title) for w in members))
-    manifests = [
-        loading.read_message(submission.ROOT / name / submission.MANIFEST, SubmissionManifest)
-        for name in submission.names()
-    ]
+    manifests = _readable(_manifest, submission.names(), refused)
     _section("Submissions", ((m.name, f"{m.title} ({_frameworks(m)})") for m in manifests))
-    rulesets = [loading.load_ruleset(*name.rsplit("_", 1)) for name in loading.names("rulesets")]
+    rulesets = _readable(_ruleset, loading.names("rulesets"), refused)
     _section("Rulesets (--rules, --ruleset)", (_ruleset_row(r) for r in rulesets))
-    hardware = [loading.load_hardware(name) for name in loading.names("hardware")]
+    hardware = _readable(loading.load_hardware, loading.names("hardware"), refused)
     _section("Hardware", ((h.name, h.title) for h in hardware))
+    if refused:
+        raise SpecError("\n".join(dict.fromkeys(refused)))  # a base's once for all its variants
+
+
+def _readable(load: Callable[[str], M], names: Iterable[str], refused: list[str]) -> list[M]:
+    """What the names stand for; `refused` gets the reason of each that cannot be loaded."""
+    loaded = []
+    for name in names:
+        try:
+            loaded.append(load(name))
+        except SpecError as error:
+            refused.append(str(error))
+    return loaded
+
+
+def _manifest(name: str) -> SubmissionManifest:
+    return loading.read_message(submission.ROOT / name / submission.MANIFEST, SubmissionManifest)
+
+
+def _ruleset(name: str) -> Ruleset:
+    return loading.load_ruleset(*name.rsplit("_", 1))
 
 
 def describe(name: str) -> None:
@@ -149,9 +175,7 @@ def _rules_rows(workload: Workload, version: str) -> list[Row]:
     rows: list[Row] = [("validation target", f"{goal} {rules.validation_target:.10g}")]
     if rules.HasField("test_target"):
         rows.append(("test target", f"{goal} {rules.test_target:.10g}"))
-    for ruleset in (
-        loading.load_ruleset(*name.rsplit("_", 1)) for name in loading.names("rulesets")
-    ):
+    for ruleset in map(_ruleset, loading.names("rulesets")):
         if ruleset.version == version:
             tuning = Ruleset.Tuning.Name(ruleset.tuning).lower()
             rows.append(

@@ -9,6 +9,7 @@ import pytest
 
 from cli import catalogue, main
 from spec import loading
+from spec.command_line import USAGE_ERROR
 from spec.parameter_pb2 import Parameter, ParameterType
 
 
@@ -18,6 +19,26 @@ def test_list_names_everything_there_is(capsys: pytest.CaptureFixture[str]) -> N
     for name in loading.names("workloads") + loading.names("hardware"):
         assert f"  {name} " in printed
     assert "v0.6 external" in printed
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_from_being_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "workloads").mkdir()
+    files = {
+        "a_bad": "nonsense: 1",
+        "a_variant": 'name: "a_variant" base: "a_bad"',
+        "mnist": (loading.ROOT / "workloads" / "mnist.textproto").read_text(),
+    }
+    for name, text in files.items():
+        (tmp_path / "workloads" / f"{name}.textproto").write_text(text)
+    monkeypatch.setattr(loading, "ROOT", tmp_path)
+    loading.load_workload.cache_clear()
+    assert main.main(["list"]) == USAGE_ERROR
+    printed = capsys.readouterr()
+    assert "  mnist " in printed.out and "  nadamw " in printed.out
+    bad = tmp_path / "workloads" / "a_bad.textproto"
+    assert printed.err.startswith(f"error: {bad}:1:1") and printed.err.count("a_bad") == 1
 
 
 @pytest.mark.parametrize("name", loading.names("workloads"))
