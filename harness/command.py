@@ -172,7 +172,7 @@ def parser(backend: str) -> OneLineParser:
     points.add_argument(
         "--point",
         metavar="JSON",
-        help="external: the hyperparameters themselves; --trial is then but a number",
+        help="external: the hyperparameters themselves; --study and --trial are then but numbers",
     )
     return parser
 
@@ -280,14 +280,20 @@ def choose_point(
     """The hyperparameters of this trial; None under self-tuning.
 
     Raises:
-      UsageError: there is no such trial, or the submission does not stand for the ruleset.
+      UsageError: there is no such study or trial, or the submission does not stand for the ruleset.
     """
     if arguments.point is not None:
         return _stated_point(arguments.point, trial.ruleset)
     path = search_space(arguments.hparams, trial.ruleset, source)
     if path is None:
         return None
-    points = tuning.read_points(path, trial.ruleset.trials_per_study, seed=trial.study)
+    ruleset = trial.ruleset
+    if trial.study >= ruleset.num_studies:
+        raise UsageError(
+            f"--study is {trial.study}. Valid: 0 to {ruleset.num_studies - 1}, the studies of rules "
+            f"{ruleset.version} external"
+        )
+    points = tuning.read_points(path, ruleset.trials_per_study, seed=trial.study)
     if trial.trial > len(points):
         raise UsageError(
             f"--trial is {trial.trial}. Valid: 1 to {len(points)}, the points of {path.name}"

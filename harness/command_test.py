@@ -158,9 +158,10 @@ def test_seed_and_study_reach_data_and_points(place: Path, monkeypatch: pytest.M
 
 
 def test_a_point_can_be_given_as_it_is(place: Path) -> None:
-    assert run("--trial", "300", "--point", '{"rate": 0.125}') == 0
+    assert run("--study", "9", "--trial", "300", "--point", '{"rate": 0.125}') == 0
     started = read_log(place / "run" / "events.jsonl").events[1].trial_started
-    assert (started.trial, dict(started.hyperparameters)) == (300, {"rate": 0.125})
+    assert (started.study, started.trial) == (9, 300)
+    assert dict(started.hyperparameters) == {"rate": 0.125}
 
 
 def test_the_machine_is_checked_before_a_run_that_is_scored(
@@ -248,6 +249,7 @@ def test_isolation_that_is_not_possible_is_said_before_anything_is_run(
         (["--study", str(2**64)], "argument --study: '18446744073709551616' is not an integer"),
         (["--out", "/"], "'/' is no name of a folder"),
         (["--trial", "3"], "--trial is 3. Valid: 1 to 2, the points of points.json"),
+        (["--study", "3"], "--study is 3. Valid: 0 to 2, the studies of rules v0.6 external"),
         (["--hparams", "nowhere.json"], "nowhere.json: No such file"),
         (["--ruleset", "self"], "submission mine does not tune itself; use --ruleset external"),
         (["--ruleset", "self", "--hparams", "x"], "--hparams does not go with --ruleset self"),
