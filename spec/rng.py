@@ -10,7 +10,8 @@ it is for.
   key. Block i is the function's value at counter i, from i = 0; it gives four 64-bit words in order.
 * Uniform float32 on [0, 1): each 64-bit word gives its low, then its high 32 bits; the top 24 bits
   of these over 2^24.
-* Uniform float64 on (0, 1): (top 53 bits of a word + 1/2) / 2^53.
+* Uniform float64 on (0, 1): (top 53 bits of a word + 1/2) / 2^53, rounded to the nearest float64 (ties
+  to even), and 1 - 2^-53 where that is 1: for a word of all ones.
 * Normal: the inverse distribution function (algorithm AS 241, Wichura 1988) of that float64. It is
   evaluated with additions, multiplications, divisions and square roots only, which IEEE 754 defines
   to the last bit, so that every machine and every library version gives the same value; a library's
@@ -78,7 +79,8 @@ def uniform32(key: Key, shape: tuple[int, ...]) -> np.ndarray:
 
 def uniform64(key: Key, count: int, start: int = 0) -> np.ndarray:
     """Uniform on (0, 1), float64[count], from word `start` of the stream on (a multiple of 4)."""
-    return ((bits(key, count, start) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    numbers = ((bits(key, count, start) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    return np.minimum(numbers, 1 - 2.0**-53)
 
 
 def permutation(key: Key, n: int) -> np.ndarray:

@@ -56,6 +56,16 @@ def test_uniform32_is_in_range_and_of_the_shape(shape: tuple[int, ...]) -> None:
     assert ((numbers >= 0) & (numbers < 1)).all()
 
 
+def test_uniform64_reaches_neither_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = np.array([0, 2**64 - 1, 2**64 - 2**11 - 1, 1 << 63], np.uint64)
+    monkeypatch.setattr(rng, "bits", lambda key, count, start: words)
+    numbers = rng.uniform64((0, 0), 4)
+    # 2^53 - 3/2 lies between two float64 and goes to the even one.
+    assert numbers.tolist() == [2.0**-54, 1 - 2.0**-53, 1 - 2.0**-52, 0.5]
+    # Minus the quantile of 2^-53, by scipy.special.ndtri.
+    assert rng.normal_quantile(numbers)[1] == pytest.approx(8.209536151601387, rel=1e-15)
+
+
 def test_normal_quantile_known_values() -> None:
     # Quantiles from the algorithm's paper (Wichura 1988, table of test values).
     p = np.array([0.25, 0.001, 1e-20])
