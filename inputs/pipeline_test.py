@@ -19,6 +19,7 @@ class Numbers:
     """Ten examples that are their own index; noise is passed on."""
 
     noise_size = 1
+    keeps_noise = False
 
     def num_examples(self, split: str) -> int:
         return 10
@@ -61,6 +62,21 @@ def test_epochs_and_seeds_are_in_other_orders() -> None:
     first, second = (train(step, 10)["inputs"] for step in range(2))
     assert (first != second).any()
     assert (first != train(0, 10, seed=1)["inputs"]).any()
+
+
+@pytest.mark.parametrize(("seed", "step"), [(0, 0), (0, 1), (1, 1)])
+def test_noise_is_of_the_seed_and_of_the_step(seed: int, step: int) -> None:
+    expected = rng.uniform32(rng.key(seed, "augment", "train", step), (6, 1))
+    np.testing.assert_array_equal(train(step, 6, seed=seed)["noise"], expected)
+
+
+@pytest.mark.parametrize(("seed", "step"), [(0, 0), (0, 1), (1, 1)])
+def test_noise_that_is_kept_is_of_the_seed_and_of_the_example(seed: int, step: int) -> None:
+    source = Numbers()
+    source.keeps_noise = True
+    batch = train_batch(source, seed, 6, slice(None), step)
+    keys = [rng.key(seed, "augment", "example", index) for index in batch["inputs"].tolist()]
+    np.testing.assert_array_equal(batch["noise"], [rng.uniform32(key, (1,)) for key in keys])
 
 
 @given(step=st.integers(0, 5), shards=st.sampled_from([1, 2, 3, 6]))

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,3 +76,11 @@ def test_an_unknown_metric_is_an_error_that_names_the_valid_ones() -> None:
         metrics.direction(workload_pb2.METRIC_UNSPECIFIED)
     with pytest.raises(SpecError, match="SPEECH"):
         metrics.family_names(workload_pb2.METRIC_FAMILY_UNSPECIFIED)
+
+
+def test_the_sum_over_batches_is_rounded_once() -> None:
+    # Beside 2^24 float32 loses each 1, and float64, added one by one, each 2^-30.
+    sums = [2.0**24, 1, 1] + 8 * [2.0**-30]
+    batches = [{"loss": np.float32(loss), "accuracy": 0, "weight": 1} for loss in sums]
+    loss = metrics.from_batches(MetricFamily.CLASSIFICATION, batches)["loss"]
+    assert loss * len(sums) == pytest.approx(2.0**24 + 2 + 2.0**-27, rel=2.0**-52)
