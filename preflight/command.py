@@ -25,7 +25,8 @@ from spec.user_paths import user_path
 FRAMEWORKS = {"jax": Framework.JAX, "pytorch": Framework.PYTORCH}
 HARDWARE = "nvidia_a100_40gb_x4"
 _EPILOG = """\
-Exit status: 0 the submission passed; 1 there are findings; 2 the command was wrong.
+Exit status: 0 the submission passed on the frameworks that are installed; 1 there are findings, or none of its
+frameworks is installed; 2 the command was wrong.
 
 Rules, which a manifest may waive by name with a reason (docs/preflight.md):
 
@@ -113,7 +114,7 @@ def _check(found: Mapping[str, Source], hardware: Hardware, is_isolated: bool) -
             content = {"waived": sorted({f.rule for f, _ in waived}), "notes": notes}
             print(f"pass: {passes.grant(each, FRAMEWORKS[backend], content)}")
     print(f"{len(stand)} findings, {len(waived)} waived, {time.monotonic() - start:.0f} s")
-    return 1 if stand or missing else 0
+    return 1 if stand or not installed else 0
 
 
 def _search_space(source: Source) -> Iterator[Finding]:

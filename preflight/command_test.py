@@ -85,6 +85,21 @@ def test_a_framework_that_is_not_there_gives_no_pass(
     assert "not run on jax" in capsys.readouterr().out
 
 
+def test_one_framework_of_two_is_enough(
+    tmp_path: Path, findings: list[Finding], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write(tmp_path, "good", "pytorch", GOOD["pytorch"])
+    (folder / "submission_jax.py").write_text(GOOD["jax"])
+    manifest = folder / submission.MANIFEST
+    manifest.write_text(manifest.read_text() + "frameworks: JAX\n")
+    assert command.main(["good"]) == 0
+    shown = capsys.readouterr().out
+    assert "not run on jax, which is not installed" in shown and shown.count("pass: ") == 1
+    assert passed(folder)
+    findings.append(NAN)
+    assert command.main(["good"]) == 1
+
+
 @pytest.mark.parametrize(
     ("points", "message"),
     [("[]", "no points"), ("{", "not JSON"), (None, "points.json"), ('[{"a b": 1}]', "a b")],
