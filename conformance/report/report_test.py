@@ -118,7 +118,7 @@ def test_what_is_not_covered_is_named() -> None:
     assert "criteo1tb_layernorm" in lines["no case"].split(", ")
     assert "tiny/mnist" in lines["not in this run"].split(", ")
     assert "digits_vit" not in lines["not in this run"].split(", ")
-    assert lines["levels not in this run"] == "parameters, data, official"
+    assert lines["levels not in this run"] == "parameters, data"
 
 
 def test_levels_that_a_case_leaves_out_are_named() -> None:
@@ -147,7 +147,9 @@ def test_recorded_results_are_readable() -> None:
     assert history.results() is not None
 
 
-def test_the_command_writes_all_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_writes_all_forms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def cases_report(options: object) -> ConformanceReport:
         return ConformanceReport(workloads=REPORT.workloads)
 
@@ -158,7 +160,11 @@ def test_the_command_writes_all_forms(tmp_path: Path, monkeypatch: pytest.Monkey
         json.loads((tmp_path / "report.json").read_text()), ConformanceReport()
     )
     assert written.workloads == REPORT.workloads
-    assert any(line.startswith("not in this run") for line in written.not_covered)
+    assert any(line.startswith("not in this run: ") for line in written.not_covered)
+    assert capsys.readouterr().out == (
+        "not covered (--report has the names): no case; not in this run; levels not in this run; "
+        "step time and memory, never recorded on\n"
+    )
 
 
 def test_golden_vectors_are_compared_without_a_word_on_cases(
