@@ -126,8 +126,10 @@ class Display:
 
 def scoring_command(workloads: Iterable[str], ruleset: Ruleset, folder: Path) -> str:
     """The command that scores the run folders in `folder`, which are of these workloads."""
-    under_bazel = "BUILD_WORKSPACE_DIRECTORY" in os.environ
-    tandem = "./bazelw run //cli:tandem --" if under_bazel else "tandem"
+    checkout = os.environ.get(
+        "BUILD_WORKSPACE_DIRECTORY"
+    )  # set by bazel run, as is where the user is
+    tandem = f"{_bazelw(checkout)} run //cli:tandem --" if checkout else "tandem"
     choice = "" if set(workloads) <= set(ruleset.base_workloads) else " --workloads present"
     return f"{tandem} score {shell_word(str(folder))}{choice}"
 
@@ -147,6 +149,12 @@ def shell_word(text: str) -> str:
 
 def _escaped(character: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
+
+
+def _bazelw(checkout: str) -> str:
+    """The checkout's `bazelw` from where the user stands, somewhere in it."""
+    folder = os.path.relpath(checkout, os.environ.get("BUILD_WORKING_DIRECTORY", checkout))
+    return f"{folder}/bazelw"
 
 
 def most_seconds_left(trial: TrialStarted, step: int, timed_sec: float, loop_sec: float) -> float:

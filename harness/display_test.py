@@ -122,14 +122,20 @@ def test_summary() -> None:
     ]
 
 
-def test_the_scoring_command_is_one_that_the_user_has(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("place", "bazelw"), [("/checkout", "./bazelw"), ("/checkout/docs/x", "../../bazelw")]
+)
+def test_the_scoring_command_is_one_that_the_user_has(
+    place: str, bazelw: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trial = TrialStarted()
     trial.CopyFrom(TRIAL)
     trial.ruleset.base_workloads[:] = [trial.workload.name]
     screen, file = console(terminal=False)
     monkeypatch.setenv("BUILD_WORKSPACE_DIRECTORY", "/checkout")
+    monkeypatch.setenv("BUILD_WORKING_DIRECTORY", place)
     Display(trial, Clock(), screen).summarize(TrialEnded(), Path("runs/x"))
-    assert file.getvalue().endswith("  ./bazelw run //cli:tandem -- score runs/x\n")
+    assert file.getvalue().endswith(f"  {bazelw} run //cli:tandem -- score runs/x\n")
 
 
 NAMES = ["runs/x", "a b", "it's", "a\nb", "\x1b[2J \\'; rm", "\udce9 ünï", "\x85" + "ab"]
