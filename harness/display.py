@@ -52,6 +52,8 @@ class Display:
             f"seed {trial.seed}, rules {trial.ruleset.version}: "
             f"validation {self._metric} to {self._target:g} in {trial.budget_sec:g} timed seconds"
         )
+        if point := sorted(trial.hyperparameters.items()):
+            self._print(f"point {trial.trial}: " + ", ".join(f"{k} {_short(v)}" for k, v in point))
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -155,6 +157,10 @@ def _bazelw(checkout: str) -> str:
     """The checkout's `bazelw` from where the user stands, somewhere in it."""
     folder = os.path.relpath(checkout, os.environ.get("BUILD_WORKING_DIRECTORY", checkout))
     return f"{folder}/bazelw"
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def most_seconds_left(trial: TrialStarted, step: int, timed_sec: float, loop_sec: float) -> float:

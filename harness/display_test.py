@@ -58,6 +58,17 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
     ]
 
 
+def test_the_point_is_shown() -> None:
+    trial = TrialStarted()
+    trial.CopyFrom(TRIAL)
+    trial.trial = 3
+    trial.hyperparameters.update({"rate": 0.0012345678, "dropout_rate": 0.0, "norm": "layer"})
+    screen, file = console(terminal=False)
+    with Display(trial, Clock(), screen):
+        pass
+    assert file.getvalue().splitlines()[1] == "point 3: dropout_rate 0, norm layer, rate 0.00123457"
+
+
 def test_the_moving_line() -> None:
     machine = Machine()
     clock = Clock(now=machine.now)
