@@ -1,6 +1,7 @@
 """Testees in processes of their own, and questions to them."""
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -22,10 +23,18 @@ BACKENDS = tuple(PACKAGES)
 # XLA without LLVM's optimisation and with its older code generator compiles in about a quarter of the
 # processor time. The rewriting of the program before, which is where a backend's own mistakes could
 # hide, is the same; the code that comes out is slow, which a tiny model does not notice.
-QUICK_COMPILATION = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+QUICK_COMPILATION = "--xla_backend_optimization_level=0"
+OLDER_GENERATOR = "--xla_cpu_use_fusion_emitters=false"
+WITHOUT_OLDER_GENERATOR = (0, 11)  # of jaxlib, which ends at a flag that it does not know
 # PyTorch's threads spin while they wait for each other, and a tiny model makes them wait: on two
 # processors they took ten times the processor time of one.
 THREADS = "1"
+
+
+def quick_compilation(jaxlib: str) -> str:
+    """The words for XLA_FLAGS that a version of jaxlib takes."""
+    has_both = tuple(map(int, jaxlib.split(".")[:2])) < WITHOUT_OLDER_GENERATOR
+    return f"{QUICK_COMPILATION} {OLDER_GENERATOR}" if has_both else QUICK_COMPILATION
 
 
 class TesteeError(RuntimeError):
@@ -46,8 +55,10 @@ class Process:
         command = command or [sys.executable, "-m", "conformance.testee", "--backend", backend]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         if not optimized:
-            own = os.environ.get("XLA_FLAGS", "")
-            environment["XLA_FLAGS"] = f"{QUICK_COMPILATION} {own}".strip()
+            words = [os.environ.get("XLA_FLAGS", "")]
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                words.insert(0, quick_compilation(importlib.metadata.version("jaxlib")))
+            environment["XLA_FLAGS"] = " ".join(words).strip()
             environment.setdefault("OMP_NUM_THREADS", THREADS)
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment

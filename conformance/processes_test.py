@@ -1,3 +1,4 @@
+import importlib.metadata
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ def test_tiny_models_are_compiled_quickly_and_a_caller_may_say_otherwise(
 ) -> None:
     monkeypatch.setenv("XLA_FLAGS", "--mine")
     flags = variable("XLA_FLAGS", optimized)
-    assert flags == ("--mine" if optimized else f"{processes.QUICK_COMPILATION} --mine")
+    assert flags == ("--mine" if optimized else f"{quick()} --mine")
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,17 @@ def test_tiny_models_compute_in_one_thread_and_a_caller_may_say_otherwise(
     if own:
         monkeypatch.setenv("OMP_NUM_THREADS", own)
     assert variable("OMP_NUM_THREADS", optimized) == expected
+
+
+def quick() -> str:
+    return processes.quick_compilation(importlib.metadata.version("jaxlib"))
+
+
+def test_a_jaxlib_gets_no_flag_that_it_does_not_know() -> None:
+    both = f"{processes.QUICK_COMPILATION} {processes.OLDER_GENERATOR}"
+    expected = {"0.9.2": both, "0.10.2": both, "0.11.2": processes.QUICK_COMPILATION}
+    expected["1.0.0"] = processes.QUICK_COMPILATION
+    assert {version: processes.quick_compilation(version) for version in expected} == expected
 
 
 def variable(name: str, optimized: bool) -> str:
@@ -44,7 +56,7 @@ def variable(name: str, optimized: bool) -> str:
 
 def test_all_tests_compile_and_compute_as_tiny_models_do() -> None:
     lines = Path(processes.__file__).parents[1].joinpath(".bazelrc").read_text().splitlines()
-    assert f'build --test_env="XLA_FLAGS={processes.QUICK_COMPILATION}"' in lines
+    assert f'build --test_env="XLA_FLAGS={quick()}"' in lines
     assert f"build --test_env=OMP_NUM_THREADS={processes.THREADS}" in lines
 
 
